@@ -1,0 +1,2 @@
+//! Watchword.
+fn main() {}

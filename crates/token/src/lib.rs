@@ -1,0 +1,1 @@
+//! Watchword's token.
