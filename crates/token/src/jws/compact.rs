@@ -1,0 +1,82 @@
+//! The compact serialization, taken apart strictly (RFC 7515 §5.2, §7.1).
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Deserializer};
+
+use crate::{Refused, base64url, shape};
+
+/// The longest token that is looked at.
+pub const MAX_TOKEN_BYTES: usize = 8 * 1024;
+/// The longest decoded header that is looked at.
+pub const MAX_HEADER_BYTES: usize = 1024;
+
+/// A token in parts, decoded but not yet believed.
+pub(crate) struct Compact<'a> {
+    pub(crate) header: Header,
+    /// `header.payload` as it was sent: what the signature is over.
+    pub(crate) signing_input: &'a [u8],
+    pub(crate) payload: Vec<u8>,
+    pub(crate) signature: Vec<u8>,
+}
+
+/// The whole of what a header may say. `crit`, `jwk`, `jku`, `x5*`, `b64`, `zip`, `cty` and all else are refused, so
+/// that no header can ever ask for anything.
+pub(crate) struct Header {
+    pub(crate) alg: String,
+    pub(crate) typ: Option<String>,
+    pub(crate) kid: Option<String>,
+}
+
+impl<'a> Compact<'a> {
+    pub(crate) fn parse(token: &'a str) -> Result<Self, Refused> {
+        let [header, payload, signature] = segments(token)?;
+        let signing_input = &token.as_bytes()[..header.len() + 1 + payload.len()];
+        // Judged before decoding: four characters carry three bytes.
+        if header.len() > (MAX_HEADER_BYTES * 4).div_ceil(3) {
+            return Err(Refused::Header);
+        }
+        let [header, payload, signature] =
+            [header, payload, signature].map(|segment| base64url::decode(segment).map_err(|_| Refused::Encoding));
+        Ok(Self { header: Header::parse(&header?)?, signing_input, payload: payload?, signature: signature? })
+    }
+}
+
+impl Header {
+    fn parse(json: &[u8]) -> Result<Self, Refused> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Members<'a> {
+            #[serde(borrow)]
+            alg: Cow<'a, str>,
+            #[serde(default, deserialize_with = "present")]
+            typ: Option<String>,
+            #[serde(default, deserialize_with = "present")]
+            kid: Option<String>,
+        }
+        shape::check(json, shape::HEADER).map_err(|_| Refused::Header)?;
+        let members: Members<'_> = serde_json::from_slice(json).map_err(|_| Refused::Header)?;
+        Ok(Self { alg: members.alg.into_owned(), typ: members.typ, kid: members.kid })
+    }
+}
+
+/// Splits into exactly three non-empty segments.
+pub(crate) fn segments(token: &str) -> Result<[&str; 3], Refused> {
+    if token.len() > MAX_TOKEN_BYTES {
+        return Err(Refused::TooLong);
+    }
+    let mut parts = token.split('.');
+    match (parts.next(), parts.next(), parts.next(), parts.next()) {
+        (Some(header), Some(payload), Some(signature), None)
+            if !header.is_empty() && !payload.is_empty() && !signature.is_empty() =>
+        {
+            Ok([header, payload, signature])
+        }
+        _ => Err(Refused::Segments),
+    }
+}
+
+/// Reads an optional member that is there: `null` is a wrong type, not an absence.
+pub(crate) fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(value: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(value).map(Some)
+}

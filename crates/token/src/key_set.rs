@@ -1,0 +1,129 @@
+//! The keys that are trusted, by `kid`.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value, json};
+
+use crate::{Jwk, JwkRefused, VerifyingKey, shape};
+
+/// A set of keys with unique names, all of algorithms that access tokens use. Cheap to clone.
+#[derive(Clone, Default)]
+pub struct KeySet(BTreeMap<String, VerifyingKey>);
+
+impl KeySet {
+    /// The longest JWKS document that is read.
+    pub const MAX_BYTES: usize = 256 * 1024;
+
+    /// An empty set.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Reads a public JWKS (RFC 7517 §5). Keys that are not for checking access tokens are skipped: unknown types, curves
+    /// and algorithms, other uses, keys without `kid`, and secrets, which nobody publishes. A key that ought to be usable
+    /// but is unfit or malformed, or that shows private members, refuses the document, and so does a `kid` used twice.
+    ///
+    /// ```
+    /// use token::{Algorithm, KeySet, SigningKey};
+    /// let mut keys = KeySet::new();
+    /// keys.insert(SigningKey::generate(Algorithm::Es256)?.verifying_key())?;
+    /// assert_eq!(KeySet::from_jwks(keys.to_jwks().as_bytes())?.to_jwks(), keys.to_jwks());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn from_jwks(json: &[u8]) -> Result<Self, KeySetRefused> {
+        if json.len() > Self::MAX_BYTES {
+            return Err(KeySetRefused::TooLong);
+        }
+        shape::check(json, shape::KEYS).map_err(|_| KeySetRefused::Malformed)?;
+        let document: Map<String, Value> = serde_json::from_slice(json).map_err(|_| KeySetRefused::Malformed)?;
+        let Some(Value::Array(keys)) = document.get("keys") else { return Err(KeySetRefused::Malformed) };
+        let mut set = Self::new();
+        for (index, key) in keys.iter().enumerate() {
+            let members = key.as_object().ok_or(KeySetRefused::Malformed)?;
+            if let Some(key) = usable(members).map_err(|reason| KeySetRefused::Key { index, reason })? {
+                set.insert(key)?;
+            }
+        }
+        Ok(set)
+    }
+
+    /// Adds a key. Refused when its `kid` is taken or its algorithm is not one that access tokens use.
+    pub fn insert(&mut self, key: VerifyingKey) -> Result<(), KeySetRefused> {
+        if key.algorithm().is_none() {
+            return Err(KeySetRefused::Algorithm);
+        }
+        if self.0.contains_key(key.kid()) {
+            return Err(KeySetRefused::DuplicateKid);
+        }
+        self.0.insert(key.kid().to_owned(), key);
+        Ok(())
+    }
+
+    /// Takes a key out; tokens that it signed are then refused.
+    pub fn remove(&mut self, kid: &str) -> Option<VerifyingKey> {
+        self.0.remove(kid)
+    }
+
+    /// The key of that name, compared byte for byte.
+    pub fn get(&self, kid: &str) -> Option<&VerifyingKey> {
+        self.0.get(kid)
+    }
+
+    /// All keys, ordered by `kid`.
+    pub fn iter(&self) -> impl Iterator<Item = &VerifyingKey> {
+        self.0.values()
+    }
+
+    /// How many keys there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The public keys as a JWKS document: public members, `kid`, `alg`, `use`. Shared secrets are left out.
+    pub fn to_jwks(&self) -> String {
+        let keys: Vec<Value> = self.iter().filter_map(VerifyingKey::jwk).map(Jwk::to_value).collect();
+        json!({ "keys": keys }).to_string()
+    }
+}
+
+/// Why a set of keys was not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum KeySetRefused {
+    /// Longer than [`KeySet::MAX_BYTES`].
+    #[error("the JWKS is longer than 256 KiB")]
+    TooLong,
+    /// Not a JSON object with an array `keys` of objects, or a duplicate member.
+    #[error("not a well-formed JWKS")]
+    Malformed,
+    /// Two keys with one name.
+    #[error("two keys have the same kid")]
+    DuplicateKid,
+    /// An algorithm that access tokens do not use.
+    #[error("access tokens do not use the algorithm of this key")]
+    Algorithm,
+    /// A key that cannot be trusted.
+    #[error("key {index} of the JWKS (counted from 0): {reason}")]
+    Key {
+        /// Its place in `keys`.
+        index: usize,
+        /// What is wrong with it.
+        reason: JwkRefused,
+    },
+}
+
+/// The key if it is one for checking access tokens, `None` if it is for something else.
+fn usable(members: &Map<String, Value>) -> Result<Option<VerifyingKey>, JwkRefused> {
+    if members.get("kty").is_some_and(|kty| kty == "oct") {
+        return Ok(None);
+    }
+    match Jwk::from_members(members) {
+        Ok(jwk) if jwk.kid().is_some() && jwk.scheme().algorithm().is_some() => VerifyingKey::from_jwk(&jwk).map(Some),
+        Ok(_) | Err(JwkRefused::Unsupported | JwkRefused::Binding) => Ok(None),
+        Err(refused) => Err(refused),
+    }
+}

@@ -1,0 +1,107 @@
+//! Verifying an access token, in the only order in which nothing is believed before it is checked.
+
+use crate::jws::Compact;
+use crate::{Algorithm, Claims, KeySet, Profile, Refused};
+
+/// What a verifier demands of a token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Expectation {
+    profile: Profile,
+    issuer: String,
+    audience: String,
+    leeway_seconds: u32,
+}
+
+impl Expectation {
+    /// The most that clocks may be assumed to differ.
+    pub const MAX_LEEWAY_SECONDS: u32 = 60;
+
+    /// Demands this profile, this issuer and, among others, this audience; with a leeway of 5 seconds.
+    ///
+    /// ```
+    /// use token::{Expectation, Profile};
+    /// let expect = Expectation::new(Profile::Rfc9068, "https://id.example", "https://api.example");
+    /// assert_eq!(expect.leeway_seconds(), 5);
+    /// assert_eq!(expect.with_leeway_seconds(3600).leeway_seconds(), 60);
+    /// ```
+    pub fn new(profile: Profile, issuer: impl Into<String>, audience: impl Into<String>) -> Self {
+        Self { profile, issuer: issuer.into(), audience: audience.into(), leeway_seconds: 5 }
+    }
+
+    /// Tolerates clocks that differ by so much, but never by more than a minute.
+    #[must_use]
+    pub fn with_leeway_seconds(self, seconds: u32) -> Self {
+        Self { leeway_seconds: seconds.min(Self::MAX_LEEWAY_SECONDS), ..self }
+    }
+
+    /// The tolerance in force.
+    pub fn leeway_seconds(&self) -> u32 {
+        self.leeway_seconds
+    }
+
+    /// The dialect demanded.
+    pub fn profile(&self) -> Profile {
+        self.profile
+    }
+
+    /// The issuer demanded.
+    pub fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
+    /// The audience demanded.
+    pub fn audience(&self) -> &str {
+        &self.audience
+    }
+
+    /// Judges the times of claims that were verified before, for whoever keeps them: `Expired` from the very millisecond
+    /// `exp` + leeway on, `NotYetValid` while `nbf`, `iat` or `rat` lies ahead by more than the leeway.
+    pub fn judge_times(&self, claims: &Claims, now_ms: i64) -> Result<(), Refused> {
+        let leeway = i64::from(self.leeway_seconds) * 1000;
+        let ms = |seconds: i64| seconds.saturating_mul(1000);
+        if now_ms >= ms(claims.exp).saturating_add(leeway) {
+            return Err(Refused::Expired);
+        }
+        let latest = ms(claims.nbf.unwrap_or(i64::MIN)).max(ms(claims.iat)).max(claims.rat);
+        if latest > now_ms.saturating_add(leeway) { Err(Refused::NotYetValid) } else { Ok(()) }
+    }
+}
+
+/// Verifies an access token at a moment in unix milliseconds: size → segments and encoding → header → key by `kid` →
+/// algorithm → signature → claims → `typ`, `iss`, `aud`, times. Revocation is another question; see the verifier.
+///
+/// ```
+/// use token::{Expectation, KeySet, Profile, Refused};
+/// let expect = Expectation::new(Profile::Rfc9068, "https://id.example", "https://api.example");
+/// assert_eq!(token::verify("a.b", &KeySet::new(), &expect, 0), Err(Refused::Segments));
+/// ```
+pub fn verify(token: &str, keys: &KeySet, expect: &Expectation, now_ms: i64) -> Result<Claims, Refused> {
+    let compact = Compact::parse(token)?;
+    let _: Algorithm = compact.header.alg.parse().map_err(|_| Refused::Algorithm)?;
+    let key = compact.header.kid.as_deref().and_then(|kid| keys.get(kid)).ok_or(Refused::UnknownKey)?;
+    key.check(&compact)?;
+    let claims = Claims::from_json(&compact.payload, expect.profile)?;
+    if !compact.header.typ.as_deref().is_some_and(|typ| is_type(typ, expect.profile.typ())) {
+        return Err(Refused::Type);
+    }
+    if claims.iss != expect.issuer {
+        return Err(Refused::Issuer);
+    }
+    // The Flask profile may go without `aud`; one that is there must fit all the same.
+    let needs_audience = expect.profile == Profile::Rfc9068 || !claims.aud.is_empty();
+    if needs_audience && !claims.aud.contains(&expect.audience) {
+        return Err(Refused::Audience);
+    }
+    expect.judge_times(&claims, now_ms)?;
+    Ok(claims)
+}
+
+/// Media types compare without case, and `application/` may be left out (RFC 7515 §4.1.9).
+fn is_type(typ: &str, expected: &str) -> bool {
+    const PREFIX: &str = "application/";
+    let bare = match typ.get(..PREFIX.len()) {
+        Some(prefix) if prefix.eq_ignore_ascii_case(PREFIX) => &typ[PREFIX.len()..],
+        _ => typ,
+    };
+    bare.eq_ignore_ascii_case(expected)
+}
