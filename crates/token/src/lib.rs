@@ -61,5 +61,5 @@ pub use seal::{OpenRefused, SealingKey};
 pub use secret::{Secret, SecretRefused};
 pub use sign::{Profile, sign};
 pub use signing_key::{KeyRefused, SigningKey};
-pub use verify::{Expectation, verify};
+pub use verify::{Expectation, verify, verify_with_kid};
 pub use verifying_key::VerifyingKey;

@@ -76,6 +76,23 @@ impl Expectation {
 /// assert_eq!(token::verify("a.b", &KeySet::new(), &expect, 0), Err(Refused::Segments));
 /// ```
 pub fn verify(token: &str, keys: &KeySet, expect: &Expectation, now_ms: i64) -> Result<Claims, Refused> {
+    verify_with_kid(token, keys, expect, now_ms).map(|(claims, _)| claims)
+}
+
+/// The same, with the name of the key that signed: what a verifier needs that keeps the answer and must know when the key
+/// has died.
+///
+/// ```
+/// use token::{Expectation, KeySet, Profile, Refused};
+/// let expect = Expectation::new(Profile::Rfc9068, "https://id.example", "https://api.example");
+/// assert_eq!(token::verify_with_kid("a.b", &KeySet::new(), &expect, 0), Err(Refused::Segments));
+/// ```
+pub fn verify_with_kid(
+    token: &str,
+    keys: &KeySet,
+    expect: &Expectation,
+    now_ms: i64,
+) -> Result<(Claims, String), Refused> {
     let compact = Compact::parse(token)?;
     let _: Algorithm = compact.header.alg.parse().map_err(|_| Refused::Algorithm)?;
     let key = compact.header.kid.as_deref().and_then(|kid| keys.get(kid)).ok_or(Refused::UnknownKey)?;
@@ -93,7 +110,7 @@ pub fn verify(token: &str, keys: &KeySet, expect: &Expectation, now_ms: i64) -> 
         return Err(Refused::Audience);
     }
     expect.judge_times(&claims, now_ms)?;
-    Ok(claims)
+    Ok((claims, key.kid().to_owned()))
 }
 
 /// Media types compare without case, and `application/` may be left out (RFC 7515 §4.1.9).

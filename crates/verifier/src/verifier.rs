@@ -1,0 +1,117 @@
+//! The check itself: cached or not, a token is admitted only if it is neither expired nor revoked now.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arc_swap::ArcSwap;
+use token::{Claims, Expectation, KeySet};
+
+use crate::cache::{Entry, Verified};
+use crate::{Marks, Refused, Revoked};
+
+/// Verifies access tokens from memory. Share one among all threads.
+pub struct Verifier {
+    expect: Expectation,
+    keys: ArcSwap<Keys>,
+    /// The generation of the keys in force; entries of the cache from another one do not count.
+    generation: AtomicU64,
+    replacing: Mutex<()>,
+    cache: Verified,
+    revoked: Revoked,
+}
+
+struct Keys {
+    set: KeySet,
+    generation: u64,
+}
+
+impl Verifier {
+    /// Demands what `expect` says, trusts `keys`, remembers about `cache_capacity` verified tokens.
+    ///
+    /// ```
+    /// use token::{Expectation, KeySet, Profile};
+    /// let expect = Expectation::new(Profile::Rfc9068, "https://id.example", "https://api.example");
+    /// let verifier = verifier::Verifier::new(expect, KeySet::new(), 10_000);
+    /// assert_eq!(verifier.verify("x", 0).unwrap_err().code(), "segments");
+    /// ```
+    pub fn new(expect: Expectation, keys: KeySet, cache_capacity: usize) -> Self {
+        let revoked = Revoked::new(Revoked::CAPACITY, expect.leeway_seconds());
+        Self {
+            expect,
+            keys: ArcSwap::from_pointee(Keys { set: keys, generation: 0 }),
+            generation: AtomicU64::new(0),
+            replacing: Mutex::new(()),
+            cache: Verified::new(cache_capacity),
+            revoked,
+        }
+    }
+
+    /// Verifies a token at a moment in unix milliseconds. The signature of a token seen before is not checked again; its
+    /// times and its revocation always are.
+    pub fn verify(&self, token: &str, now_ms: i64) -> Result<Arc<Claims>, Refused> {
+        match self.cache.lookup(token) {
+            Some(entry) if entry.generation == self.generation.load(Ordering::Acquire) => {
+                self.judge(&entry, now_ms).inspect_err(|_| self.cache.remove(token))
+            }
+            _ => self.verify_anew(token, now_ms),
+        }
+    }
+
+    /// Trusts these keys from now on, and no others: a token whose key is gone is refused although it was cached.
+    ///
+    /// ```
+    /// use token::{Expectation, KeySet, Profile};
+    /// let expect = Expectation::new(Profile::Rfc9068, "https://id.example", "https://api.example");
+    /// let verifier = verifier::Verifier::new(expect, KeySet::new(), 10_000);
+    /// verifier.replace_keys(KeySet::from_jwks(br#"{"keys":[]}"#)?);
+    /// # Ok::<(), token::KeySetRefused>(())
+    /// ```
+    pub fn replace_keys(&self, keys: KeySet) {
+        let _one_at_a_time = self.replacing.lock().unwrap_or_else(PoisonError::into_inner);
+        let generation = self.generation.load(Ordering::Acquire) + 1;
+        self.keys.store(Arc::new(Keys { set: keys, generation }));
+        self.generation.store(generation, Ordering::Release);
+        self.cache.clear();
+    }
+
+    /// What has been revoked: insert here, and it holds for the next check.
+    pub fn revoked(&self) -> &Revoked {
+        &self.revoked
+    }
+
+    /// What is demanded of a token.
+    pub fn expectation(&self) -> &Expectation {
+        &self.expect
+    }
+
+    /// How many verified tokens are remembered.
+    pub fn cached(&self) -> usize {
+        self.cache.len()
+    }
+
+    fn verify_anew(&self, token: &str, now_ms: i64) -> Result<Arc<Claims>, Refused> {
+        let keys = self.keys.load();
+        let (claims, kid) = token::verify_with_kid(token, &keys.set, &self.expect, now_ms)?;
+        let entry = Arc::new(Entry {
+            user: claims.user(),
+            claims: Arc::new(claims),
+            kid: kid.into(),
+            generation: keys.generation,
+        });
+        let claims = self.judge(&entry, now_ms)?;
+        self.cache.insert(token, entry);
+        Ok(claims)
+    }
+
+    /// What is asked on every check.
+    fn judge(&self, entry: &Entry, now_ms: i64) -> Result<Arc<Claims>, Refused> {
+        let claims = &entry.claims;
+        let marks =
+            Marks { sid: claims.sid, user: entry.user, uep: claims.uep, rat: claims.rat, kid: Some(&entry.kid) };
+        let is_revoked = self.revoked.is_revoked(&marks);
+        // A clock that stepped back must not revive what the set has dropped as expired. The horizon is read after the
+        // set: an entry that was missed because it had been dropped is then expired here.
+        self.expect.judge_times(claims, now_ms.max(self.revoked.horizon()))?;
+        if is_revoked { Err(Refused::Revoked) } else { Ok(Arc::clone(claims)) }
+    }
+}
