@@ -1,0 +1,67 @@
+//! The first administrator: created by whoever holds the one link, exactly once.
+
+use domain::{Roles, SecretHash, UnixMillis};
+
+use crate::accounts::{self, NewUser};
+use crate::{Error, Store};
+
+impl Store {
+    /// Lets the holder of the secret create the first administrator until `expires_at`; an earlier offer is void.
+    /// False, and nothing is stored, if there is an administrator already.
+    pub async fn offer_setup(
+        &self,
+        secret: SecretHash,
+        expires_at: UnixMillis,
+        now: UnixMillis,
+    ) -> Result<bool, Error> {
+        self.write(move |sql| {
+            let offered = sql.run(
+                "insert into setup_offers (only, secret_hash, expires_at)
+                select 1, $1, $2
+                where $2 > $3 and not exists (select 1 from users where ' ' || roles || ' ' like $4)
+                on conflict (only) do update set secret_hash = excluded.secret_hash, expires_at = excluded.expires_at",
+                &[&secret.0, &expires_at.0, &now.0, &admins()],
+            )?;
+            Ok(offered == 1)
+        })
+        .await
+    }
+
+    /// Whether the holder of the secret could create the first administrator now. Changes nothing.
+    pub async fn setup_is_open(&self, secret: SecretHash, now: UnixMillis) -> Result<bool, Error> {
+        self.read(|sql| {
+            let open = sql.one(
+                "select 1 from setup_offers where secret_hash = $1 and expires_at > $2
+                and not exists (select 1 from users where ' ' || roles || ' ' like $3)",
+                &[&secret.0, &now.0, &admins()],
+                |_| Ok(()),
+            )?;
+            Ok(open.is_some())
+        })
+    }
+
+    /// Creates the first administrator and consumes the offer. False if the offer is not or no longer valid, or if
+    /// there is an administrator already. `Taken` leaves the offer open.
+    pub async fn create_first_admin(&self, secret: SecretHash, new: NewUser, now: UnixMillis) -> Result<bool, Error> {
+        if !new.roles.contains(Roles::ADMIN) {
+            return Err(Error::broken("the first administrator needs the administrator's role"));
+        }
+        self.write(move |sql| {
+            let consumed = sql.run(
+                "delete from setup_offers where secret_hash = $1 and expires_at > $2
+                and not exists (select 1 from users where ' ' || roles || ' ' like $3)",
+                &[&secret.0, &now.0, &admins()],
+            )?;
+            if consumed == 1 {
+                accounts::insert(sql, new)?;
+            }
+            Ok(consumed == 1)
+        })
+        .await
+    }
+}
+
+/// Matches the stored roles, with a space on each side, of an administrator.
+fn admins() -> String {
+    format!("% {} %", Roles::ADMIN)
+}

@@ -1,0 +1,133 @@
+//! How sessions end: each ending and its entry in the revocation log share one transaction.
+
+use domain::revocation::{Receipt, Revoked};
+use domain::{EndedWhy, SessionId, UnixMillis, UserId};
+
+use crate::accounts::raise_epoch;
+use crate::revocations;
+use crate::sql::Sql;
+use crate::{Error, Store};
+
+/// When something ends, and until when that must be remembered.
+#[derive(Clone, Copy)]
+pub(crate) struct Keep {
+    pub(crate) until: UnixMillis,
+    pub(crate) now: UnixMillis,
+}
+
+/// With more sessions than this to end, one entry for the user takes the place of one per session.
+const MOST_ENTRIES: usize = 100;
+
+impl Store {
+    /// Ends a session. The receipt is empty if it was over already, or never was.
+    pub async fn end_session(
+        &self,
+        session_id: SessionId,
+        why: EndedWhy,
+        keep_until: UnixMillis,
+        now: UnixMillis,
+    ) -> Result<Receipt, Error> {
+        self.write(move |sql| end(sql, session_id, why, Keep { until: keep_until, now })).await
+    }
+
+    /// Ends a session if it is this user's. None: it is not. The receipt is empty if it was over already.
+    pub async fn end_session_of(
+        &self,
+        user_id: UserId,
+        session_id: SessionId,
+        why: EndedWhy,
+        keep_until: UnixMillis,
+        now: UnixMillis,
+    ) -> Result<Option<Receipt>, Error> {
+        self.write(move |sql| {
+            let own = "select 1 from sessions where session_id = $1 and user_id = $2";
+            if sql.one(own, &[&session_id.0, &user_id.0], |_| Ok(()))?.is_none() {
+                return Ok(None);
+            }
+            end(sql, session_id, why, Keep { until: keep_until, now }).map(Some)
+        })
+        .await
+    }
+
+    /// Ends every session of the user but one.
+    pub async fn end_other_sessions(
+        &self,
+        user_id: UserId,
+        keep: SessionId,
+        why: EndedWhy,
+        keep_until: UnixMillis,
+        now: UnixMillis,
+    ) -> Result<Receipt, Error> {
+        self.write(move |sql| {
+            let ended = sql.all(
+                "update sessions set ended_at = $3, ended_why = $4
+                where user_id = $1 and session_id <> $2 and ended_at is null returning session_id",
+                &[&user_id.0, &keep.0, &now.0, &why.as_str()],
+                |row| row.take().map(SessionId),
+            )?;
+            log(sql, &ended, Keep { until: keep_until, now })
+        })
+        .await
+    }
+
+    /// Ends every session of the user. If they are many, by raising the user's epoch.
+    pub async fn end_all_sessions(
+        &self,
+        user_id: UserId,
+        why: EndedWhy,
+        keep_until: UnixMillis,
+        now: UnixMillis,
+    ) -> Result<Receipt, Error> {
+        self.write(move |sql| {
+            let keep = Keep { until: keep_until, now };
+            let live = sql.all(
+                "select session_id from sessions where user_id = $1 and ended_at is null limit $2",
+                &[&user_id.0, &(MOST_ENTRIES as i64 + 1)],
+                |row| row.take().map(SessionId),
+            )?;
+            if live.len() > MOST_ENTRIES
+                && let Some(receipt) = raise_epoch(sql, user_id, why, keep)?
+            {
+                return Ok(receipt);
+            }
+            end_of_user(sql, user_id, why, now)?;
+            log(sql, &live, keep)
+        })
+        .await
+    }
+}
+
+/// Ends one session.
+pub(crate) fn end(sql: Sql<'_>, session_id: SessionId, why: EndedWhy, keep: Keep) -> Result<Receipt, Error> {
+    let ended = sql.run(
+        "update sessions set ended_at = $2, ended_why = $3 where session_id = $1 and ended_at is null",
+        &[&session_id.0, &keep.now.0, &why.as_str()],
+    )?;
+    log(sql, if ended == 1 { std::slice::from_ref(&session_id) } else { &[] }, keep)
+}
+
+/// Ends the sessions of a user whose epoch was just raised to `epoch`: one entry covers them all, even those of which
+/// nothing is known here.
+pub(crate) fn end_below_epoch(
+    sql: Sql<'_>,
+    user_id: UserId,
+    epoch: u64,
+    why: EndedWhy,
+    keep: Keep,
+) -> Result<Receipt, Error> {
+    end_of_user(sql, user_id, why, keep.now)?;
+    let entry = revocations::insert(sql, Revoked::Epoch(user_id, epoch), keep.until)?;
+    Ok(Receipt { revoked_at: keep.now, revocations: vec![entry] })
+}
+
+fn end_of_user(sql: Sql<'_>, user_id: UserId, why: EndedWhy, now: UnixMillis) -> Result<(), Error> {
+    let text = "update sessions set ended_at = $2, ended_why = $3 where user_id = $1 and ended_at is null";
+    sql.run(text, &[&user_id.0, &now.0, &why.as_str()])?;
+    Ok(())
+}
+
+fn log(sql: Sql<'_>, ended: &[SessionId], keep: Keep) -> Result<Receipt, Error> {
+    let entry = |session_id: &SessionId| revocations::insert(sql, Revoked::Session(*session_id), keep.until);
+    let revocations = ended.iter().map(entry).collect::<Result<_, _>>()?;
+    Ok(Receipt { revoked_at: keep.now, revocations })
+}

@@ -1,0 +1,118 @@
+//! What can go wrong below a store function. Texts name tables and columns, never values.
+
+use std::path::PathBuf;
+
+use rusqlite::{ErrorCode, ffi};
+
+/// Why a store function has no answer. In every case nothing was changed, as far as anybody was told.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Too busy, or closing. The same call may succeed in a moment.
+    #[error("the database is busy; try again")]
+    Unavailable,
+    /// Another row has this value already: the column that must be unique.
+    #[error("already taken: {0}")]
+    Taken(&'static str),
+    /// The database failed, or holds something that this version cannot read.
+    #[error("the database failed")]
+    Broken(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// Why the database cannot be opened, in words for the person who starts the server.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Its folder is missing.
+    #[error("cannot open the database {0}: its folder does not exist. Create the folder or set another path.")]
+    NoFolder(PathBuf),
+    /// The file or its folder cannot be written.
+    #[error("cannot open the database {0}: no permission. Let this user read and write the file and its folder.")]
+    NotWritable(PathBuf),
+    /// Something else is in its place.
+    #[error("cannot open {0}: it is not a Watchword database. Move it away or set another path.")]
+    NotADatabase(PathBuf),
+    /// A later version of Watchword has migrated it.
+    #[error(
+        "cannot open the database {path}: its schema is number {found} and this version of Watchword knows only up to \
+         {known}. Start the newer version, or restore a backup from before the upgrade."
+    )]
+    Newer {
+        /// Where it is.
+        path: PathBuf,
+        /// The highest migration it has.
+        found: i64,
+        /// The highest migration this version has.
+        known: i64,
+    },
+    /// It was migrated by a text that is not the one of this version.
+    #[error(
+        "cannot open the database {path}: its migration {number} is not the one that this version of Watchword has. \
+         Start the version that made it."
+    )]
+    Altered {
+        /// Where it is.
+        path: PathBuf,
+        /// Which migration differs.
+        number: i64,
+    },
+    /// Another process keeps it locked.
+    #[error("cannot open the database {0}: another process keeps it locked. Stop that process and try again.")]
+    Locked(PathBuf),
+    /// Anything else.
+    #[error("cannot open the database {path}: {source}. Check the disk and the path.")]
+    Failed {
+        /// Where it is.
+        path: PathBuf,
+        /// What the system said.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+impl Error {
+    pub(crate) fn broken(text: &'static str) -> Self {
+        Self::Broken(text.into())
+    }
+
+    /// The same once more, for each of the many that one failed commit concerns.
+    pub(crate) fn again(&self) -> Self {
+        match self {
+            Self::Unavailable => Self::Unavailable,
+            Self::Taken(column) => Self::Taken(column),
+            Self::Broken(source) => Self::Broken(source.to_string().into()),
+        }
+    }
+}
+
+impl From<rusqlite::Error> for Error {
+    fn from(error: rusqlite::Error) -> Self {
+        if let rusqlite::Error::SqliteFailure(failure, message) = &error {
+            if matches!(failure.code, ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) {
+                return Self::Unavailable;
+            }
+            let unique = [ffi::SQLITE_CONSTRAINT_UNIQUE, ffi::SQLITE_CONSTRAINT_PRIMARYKEY];
+            if unique.contains(&failure.extended_code)
+                && let Some(column) = message.as_deref().and_then(unique_column)
+            {
+                return Self::Taken(column);
+            }
+        }
+        Self::Broken(Box::new(error))
+    }
+}
+
+impl OpenError {
+    pub(crate) fn of(path: &std::path::Path, error: rusqlite::Error) -> Self {
+        let path = path.to_owned();
+        match error.sqlite_error_code() {
+            Some(ErrorCode::NotADatabase) => Self::NotADatabase(path),
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Locked(path),
+            Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied | ErrorCode::CannotOpen) => Self::NotWritable(path),
+            _ => Self::Failed { path, source: Box::new(error) },
+        }
+    }
+}
+
+/// Which column SQLite means in `UNIQUE constraint failed: table.column`.
+fn unique_column(message: &str) -> Option<&'static str> {
+    let named = message.rsplit('.').next()?;
+    ["username", "email", "user_id", "session_id", "grant_id", "kid"].into_iter().find(|column| *column == named)
+}

@@ -1,0 +1,190 @@
+//! Grants: the rotation of refresh tokens, one counter per grant however often it is used.
+
+use domain::grant::Rotation;
+use domain::revocation::Receipt;
+use domain::session::{Standing, Timeouts};
+use domain::{EndedWhy, Grant, GrantId, SessionId, Span, UnixMillis};
+
+use crate::accounts::account_columns;
+use crate::endings::{self, Keep};
+use crate::sessions::{Live, NewGrant, live, session_columns};
+use crate::sql::{Columns, Sql};
+use crate::{Error, Store};
+
+/// A genuine refresh token that was presented.
+#[derive(Clone, Copy)]
+pub struct RotateRequest<'a> {
+    /// The session it names.
+    pub session_id: SessionId,
+    /// The grant it names.
+    pub grant_id: GrantId,
+    /// The rotation it carries.
+    pub presented: u32,
+    /// Who presents it.
+    pub client_id: &'a str,
+    /// How long a used token still yields the same successor.
+    pub grace: Span,
+    /// Now.
+    pub now: UnixMillis,
+    /// For the next idle deadline.
+    pub timeouts: Timeouts,
+    /// When the new access token will expire.
+    pub access_exp: UnixMillis,
+    /// For the revocation, should the session end.
+    pub keep_until: UnixMillis,
+}
+
+/// What became of it.
+#[expect(clippy::large_enum_variant, reason = "lives for one call, and the large variant is the usual one")]
+pub enum Rotated {
+    /// A new access token may be issued.
+    Issued {
+        /// As now stored.
+        live: Live,
+        /// Its rotation is the successor's.
+        grant: Grant,
+        /// Whether the same successor was handed out before.
+        repeated: bool,
+    },
+    /// It had been used before: the session has ended.
+    Reused(Receipt),
+    /// The session is over, or the token is not of this record.
+    Refused,
+}
+
+impl Store {
+    /// Exchanges a refresh token for its successor. An error has consumed nothing.
+    pub async fn rotate(&self, request: RotateRequest<'_>) -> Result<Rotated, Error> {
+        let client_id = request.client_id.to_owned();
+        let RotateRequest { session_id, grant_id, presented, grace, now, timeouts, access_exp, keep_until, .. } =
+            request;
+        self.write(move |sql| {
+            let request = RotateRequest {
+                client_id: &client_id,
+                session_id,
+                grant_id,
+                presented,
+                grace,
+                now,
+                timeouts,
+                access_exp,
+                keep_until,
+            };
+            rotate(sql, request)
+        })
+        .await
+    }
+
+    /// The grant of a session, the last used if there are several.
+    pub async fn grant_of(&self, session_id: SessionId) -> Result<Option<Grant>, Error> {
+        self.read(|sql| {
+            sql.one(
+                concat!(
+                    "select ",
+                    grant_columns!(),
+                    " from grants g where session_id = $1 order by rotated_at desc, grant_id limit 1"
+                ),
+                &[&session_id.0],
+                grant,
+            )
+        })
+    }
+}
+
+fn rotate(sql: Sql<'_>, request: RotateRequest<'_>) -> Result<Rotated, Error> {
+    let Some((mut grant, mut live)) = find(sql, request.session_id, request.grant_id)? else {
+        return Ok(Rotated::Refused);
+    };
+    let keep = Keep { until: request.keep_until, now: request.now };
+    match live.session.standing(&live.account, request.now) {
+        Standing::Live => {}
+        Standing::Ended => return Ok(Rotated::Refused),
+        Standing::Expired => {
+            endings::end(sql, request.session_id, EndedWhy::Expired, keep)?;
+            return Ok(Rotated::Refused);
+        }
+    }
+    let repeated = match grant.judge(request.presented, request.client_id, request.grace, request.now) {
+        Rotation::Advance(successor) => {
+            advance(sql, request, successor)?;
+            grant.rotation = successor;
+            grant.rotated_at = request.now;
+            false
+        }
+        Rotation::Repeat(_) => true,
+        Rotation::Reuse => {
+            return endings::end(sql, request.session_id, EndedWhy::RefreshReuse, keep).map(Rotated::Reused);
+        }
+        Rotation::Unknown => return Ok(Rotated::Refused),
+    };
+    renew(sql, request, &mut live)?;
+    Ok(Rotated::Issued { live, grant, repeated })
+}
+
+fn advance(sql: Sql<'_>, request: RotateRequest<'_>, successor: u32) -> Result<(), Error> {
+    let advanced = sql.run(
+        "update grants set rotation = $3, rotated_at = $4 where grant_id = $1 and rotation = $2",
+        &[&request.grant_id.0, &request.presented, &successor, &request.now.0],
+    )?;
+    // Somebody else's rotation came between reading and writing: nothing is consumed, and trying again will see it.
+    if advanced == 1 { Ok(()) } else { Err(Error::Unavailable) }
+}
+
+/// Moves on what a use of the session moves on.
+fn renew(sql: Sql<'_>, request: RotateRequest<'_>, live: &mut Live) -> Result<(), Error> {
+    let session = &mut live.session;
+    session.seen_at = session.seen_at.max(request.now);
+    session.idle_expires_at = request.timeouts.idle_deadline(session.seen_at, session.expires_at);
+    session.max_access_exp = session.max_access_exp.max(request.access_exp);
+    sql.run(
+        "update sessions set seen_at = $2, idle_expires_at = $3, max_access_exp = $4 where session_id = $1",
+        &[&session.session_id.0, &session.seen_at.0, &session.idle_expires_at.0, &session.max_access_exp.0],
+    )?;
+    Ok(())
+}
+
+/// Adds the grant of a new session.
+pub(crate) fn insert(sql: Sql<'_>, new: &NewGrant, session_id: SessionId, now: UnixMillis) -> Result<(), Error> {
+    sql.run(
+        "insert into grants (grant_id, session_id, client_id, scope, rotation, rotated_at)
+        values ($1, $2, $3, $4, 0, $5)",
+        &[&new.grant_id.0, &session_id.0, &new.client_id, &new.scope, &now.0],
+    )?;
+    Ok(())
+}
+
+fn find(sql: Sql<'_>, session_id: SessionId, grant_id: GrantId) -> Result<Option<(Grant, Live)>, Error> {
+    sql.one(
+        concat!(
+            "select ",
+            grant_columns!(),
+            ", ",
+            session_columns!(),
+            ", ",
+            account_columns!(),
+            " from grants g join sessions s using (session_id) join users u using (user_id)
+            where g.grant_id = $1 and g.session_id = $2"
+        ),
+        &[&grant_id.0, &session_id.0],
+        |row| Ok((grant(row)?, live(row)?)),
+    )
+}
+
+/// The columns that [`grant`] reads, of `grants g`.
+macro_rules! grant_columns {
+    () => {
+        "g.grant_id, g.session_id, g.client_id, g.scope, g.rotation, g.rotated_at"
+    };
+}
+use grant_columns;
+
+fn grant(row: &mut Columns<'_>) -> Result<Grant, Error> {
+    Ok(Grant {
+        grant_id: GrantId(row.take()?),
+        session_id: SessionId(row.take()?),
+        client_id: row.take()?,
+        scope: row.take()?,
+        rotation: row.take()?,
+        rotated_at: row.moment()?,
+    })
+}

@@ -1,0 +1,250 @@
+//! Sessions: opening, reading, and noting that they are used.
+
+use std::net::IpAddr;
+
+use domain::revocation::Receipt;
+use domain::session::{Timeouts, USER_AGENT_LIMIT};
+use domain::throttle::Limit;
+use domain::{Account, EndedWhy, GrantId, PasswordHash, SecretHash, Session, SessionId, Span, UnixMillis, UserId};
+
+use crate::accounts::{account, account_columns};
+use crate::endings::{self, Keep};
+use crate::sql::{Columns, Sql, counter};
+use crate::throttles::{self, ThrottleKey};
+use crate::{Error, Store, grants};
+
+/// A login that succeeded, and all that changes with it.
+pub struct NewSession {
+    /// 16 random bytes.
+    pub session_id: SessionId,
+    /// Whose it is.
+    pub user_id: UserId,
+    /// Absent: a session that is only ever given tokens.
+    pub cookie_hash: Option<SecretHash>,
+    /// When the login was judged.
+    pub now: UnixMillis,
+    /// The deadlines it begins with.
+    pub timeouts: Timeouts,
+    /// How the user proved who they are (RFC 8176): words without spaces.
+    pub amr: Vec<String>,
+    /// The client's `User-Agent`; only its first 256 bytes are kept.
+    pub user_agent: String,
+    /// Where the login came from.
+    pub ip: IpAddr,
+    /// The epoch of the account that was judged.
+    pub epoch: u64,
+    /// What a client is to hold under it.
+    pub grant: Option<NewGrant>,
+    /// The session of the same browser that this one takes the place of.
+    pub replaces: Option<SessionId>,
+    /// The password's hash, made anew with today's parameters.
+    pub rehash: Option<PasswordHash>,
+    /// The tries to be given back, because this one succeeded.
+    pub refund: Vec<(ThrottleKey, Limit)>,
+    /// When the first access token expires; zero if none is issued.
+    pub max_access_exp: UnixMillis,
+    /// For the revocation of the session that it replaces.
+    pub keep_until: UnixMillis,
+}
+
+/// What a client is to hold under a new session.
+pub struct NewGrant {
+    /// 16 random bytes.
+    pub grant_id: GrantId,
+    /// Which client.
+    pub client_id: String,
+    /// What it may do, space-separated.
+    pub scope: String,
+}
+
+/// A session and its account, read in one snapshot.
+#[derive(Clone)]
+pub struct Live {
+    /// The login.
+    pub session: Session,
+    /// Whose it is.
+    pub account: Account,
+}
+
+/// A session that was opened.
+pub struct Opened {
+    /// As it is now stored.
+    pub live: Live,
+    /// For the session it replaced, if that was not over already.
+    pub replaced: Option<Receipt>,
+}
+
+impl Store {
+    /// Opens a session. None: the account was disabled, deleted or its epoch raised since the login was judged.
+    pub async fn open_session(&self, new: NewSession) -> Result<Option<Opened>, Error> {
+        self.write(move |sql| {
+            if !insert(sql, &new)? {
+                return Ok(None);
+            }
+            if let Some(grant) = &new.grant {
+                grants::insert(sql, grant, new.session_id, new.now)?;
+            }
+            if let Some(hash) = &new.rehash {
+                sql.run("update users set password_hash = $2 where user_id = $1", &[&new.user_id.0, &hash.0])?;
+            }
+            throttles::refund(sql, &new.refund)?;
+            let keep = Keep { until: new.keep_until, now: new.now };
+            let replaced = match new.replaces.filter(|old| *old != new.session_id) {
+                Some(old) => Some(endings::end(sql, old, EndedWhy::Replaced, keep)?),
+                None => None,
+            };
+            let live = find(sql, new.session_id)?.ok_or_else(|| Error::broken("a new session is missing"))?;
+            Ok(Some(Opened { live, replaced: replaced.filter(|receipt| !receipt.revocations.is_empty()) }))
+        })
+        .await
+    }
+
+    /// The session with this id and its account, also when it is over.
+    pub async fn session(&self, session_id: SessionId) -> Result<Option<Live>, Error> {
+        self.read(|sql| find(sql, session_id))
+    }
+
+    /// The user's sessions that are not over and not past a deadline, last seen first, at most 500.
+    pub async fn sessions_of(&self, user_id: UserId, now: UnixMillis) -> Result<Vec<Session>, Error> {
+        self.read(|sql| {
+            sql.all(
+                concat!(
+                    "select ",
+                    session_columns!(),
+                    " from sessions s join users u using (user_id)
+                    where user_id = $1 and s.ended_at is null and s.idle_expires_at > $2 and s.expires_at > $2
+                    and s.epoch_at_issue >= u.epoch order by s.seen_at desc, s.session_id limit 500"
+                ),
+                &[&user_id.0, &now.0],
+                session,
+            )
+        })
+    }
+
+    /// Notes when sessions were seen, in one write. Those that are over or were past their deadline stay so.
+    pub async fn touch(&self, seen: Vec<(SessionId, UnixMillis)>, idle: Span) -> Result<(), Error> {
+        let timeouts = Timeouts { idle, absolute: Span::ZERO };
+        self.write(move |sql| {
+            for (session_id, at) in seen {
+                let deadline = timeouts.idle_deadline(at, UnixMillis(i64::MAX));
+                sql.run(
+                    "update sessions set seen_at = $2,
+                    idle_expires_at = case when $3 < expires_at then $3 else expires_at end
+                    where session_id = $1 and ended_at is null and seen_at < $2 and idle_expires_at > $2",
+                    &[&session_id.0, &at.0, &deadline.0],
+                )?;
+            }
+            Ok(())
+        })
+        .await
+    }
+}
+
+/// Adds the session if its account is still the one that was judged.
+fn insert(sql: Sql<'_>, new: &NewSession) -> Result<bool, Error> {
+    let expires_at = new.now + new.timeouts.absolute;
+    let user_agent = &new.user_agent[..new.user_agent.floor_char_boundary(USER_AGENT_LIMIT)];
+    let inserted = sql.run(
+        "insert into sessions (session_id, user_id, cookie_hash, created_at, authenticated_at, seen_at,
+        idle_expires_at, expires_at, amr, user_agent, ip, epoch_at_issue, max_access_exp)
+        select $1, user_id, $3, $4, $4, $4, $5, $6, $7, $8, $9, epoch, $10
+        from users where user_id = $2 and epoch = $11 and disabled_at is null",
+        &[
+            &new.session_id.0,
+            &new.user_id.0,
+            &new.cookie_hash.map(|hash| hash.0),
+            &new.now.0,
+            &new.timeouts.idle_deadline(new.now, expires_at).0,
+            &expires_at.0,
+            &write_amr(&new.amr)?,
+            &user_agent,
+            &new.ip.to_string(),
+            &new.max_access_exp.0,
+            &counter(new.epoch)?,
+        ],
+    )?;
+    Ok(inserted == 1)
+}
+
+fn find(sql: Sql<'_>, session_id: SessionId) -> Result<Option<Live>, Error> {
+    sql.one(
+        concat!(
+            "select ",
+            session_columns!(),
+            ", ",
+            account_columns!(),
+            " from sessions s join users u using (user_id) where s.session_id = $1"
+        ),
+        &[&session_id.0],
+        live,
+    )
+}
+
+/// The columns that [`session`] reads, of `sessions s`.
+macro_rules! session_columns {
+    () => {
+        "s.session_id, s.user_id, s.cookie_hash, s.created_at, s.authenticated_at, s.seen_at, s.idle_expires_at, \
+         s.expires_at, s.amr, s.user_agent, s.ip, s.epoch_at_issue, s.max_access_exp, s.ended_at, s.ended_why"
+    };
+}
+pub(crate) use session_columns;
+
+/// Reads the columns of a session, then those of its account.
+pub(crate) fn live(row: &mut Columns<'_>) -> Result<Live, Error> {
+    Ok(Live { session: session(row)?, account: account(row)? })
+}
+
+fn session(row: &mut Columns<'_>) -> Result<Session, Error> {
+    Ok(Session {
+        session_id: SessionId(row.take()?),
+        user_id: UserId(row.take()?),
+        cookie_hash: row.hash_if_any()?,
+        created_at: row.moment()?,
+        authenticated_at: row.moment()?,
+        seen_at: row.moment()?,
+        idle_expires_at: row.moment()?,
+        expires_at: row.moment()?,
+        amr: row.parsed(|text| Some(read_amr(text)), "sessions.amr is not a text")?,
+        user_agent: row.take()?,
+        ip: row.parsed(|text| text.parse().ok(), "sessions.ip is not an address")?,
+        epoch_at_issue: row.counter()?,
+        max_access_exp: row.moment()?,
+        ended: ended(row)?,
+    })
+}
+
+fn ended(row: &mut Columns<'_>) -> Result<Option<(UnixMillis, EndedWhy)>, Error> {
+    let at = row.moment_if_any()?;
+    let why = row.take::<Option<String>>()?;
+    let Some(at) = at else { return Ok(None) };
+    let why = why.as_deref().and_then(EndedWhy::parse).ok_or_else(|| Error::broken("sessions.ended_why is unknown"))?;
+    Ok(Some((at, why)))
+}
+
+fn write_amr(amr: &[String]) -> Result<String, Error> {
+    if amr.iter().any(|word| word.is_empty() || word.contains(' ')) {
+        return Err(Error::broken("a word for sessions.amr is empty or contains a space"));
+    }
+    Ok(amr.join(" "))
+}
+
+fn read_amr(text: &str) -> Vec<String> {
+    text.split(' ').filter(|word| !word.is_empty()).map(str::to_owned).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn what_proved_the_user_reads_back_as_it_was_written(amr in prop::collection::vec(".{0,8}", 0..5)) {
+            if let Ok(text) = write_amr(&amr) {
+                prop_assert_eq!(read_amr(&text), amr);
+            } else {
+                prop_assert!(amr.iter().any(|word| word.is_empty() || word.contains(' ')));
+            }
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! Sweeping: ending what has timed out, and deleting what no longer matters to anybody.
+
+use domain::revocation::Receipt;
+use domain::{EndedWhy, SessionId, Span, UnixMillis};
+
+use crate::endings::{self, Keep};
+use crate::sql::Sql;
+use crate::{Error, Store};
+
+/// What one sweep did.
+#[derive(Clone, Debug)]
+pub struct Swept {
+    /// The sessions that had timed out and were ended now.
+    pub expired: Receipt,
+    /// How many sessions were deleted that had ended long ago.
+    pub sessions: usize,
+    /// How many revocations were deleted that nothing alive needs.
+    pub revocations: usize,
+    /// How many throttles were deleted that hold nobody back.
+    pub throttles: usize,
+    /// How many expired setup offers were deleted.
+    pub offers: usize,
+}
+
+/// Most rows of each kind per sweep, so that no request waits long behind one.
+const BATCH: i64 = 1000;
+
+/// Added to the expiry of the last access token of a session that timed out: more than any verifier's leeway.
+const LEEWAY: Span = Span::minutes(10);
+
+impl Store {
+    /// Ends the sessions past a deadline and deletes those ended longer ago than `keep_ended`, the revocations past
+    /// their `keep_until`, the throttles that are free and the setup offers that expired: of each at most 1000.
+    pub async fn sweep(&self, now: UnixMillis, keep_ended: Span) -> Result<Swept, Error> {
+        self.write(move |sql| {
+            Ok(Swept {
+                expired: expire(sql, now)?,
+                sessions: sql.run(
+                    "delete from sessions where session_id in
+                    (select session_id from sessions where ended_at is not null and ended_at <= $1 limit $2)",
+                    &[&(now - keep_ended).0, &BATCH],
+                )?,
+                revocations: sql.run(
+                    "delete from revocations where seq in
+                    (select seq from revocations where keep_until < $1 limit $2)",
+                    &[&now.0, &BATCH],
+                )?,
+                throttles: sql.run(
+                    "delete from throttles where throttle_key in
+                    (select throttle_key from throttles where free_at <= $1 limit $2)",
+                    &[&now.0, &BATCH],
+                )?,
+                offers: sql.run("delete from setup_offers where expires_at <= $1", &[&now.0])?,
+            })
+        })
+        .await
+    }
+}
+
+impl Swept {
+    /// Whether there may be more to sweep at once.
+    pub fn is_full(&self) -> bool {
+        let most = [self.expired.revocations.len(), self.sessions, self.revocations, self.throttles];
+        most.into_iter().any(|rows| rows as i64 >= BATCH)
+    }
+}
+
+fn expire(sql: Sql<'_>, now: UnixMillis) -> Result<Receipt, Error> {
+    // The idle deadline is never beyond the absolute one, so it is the only one to look at.
+    let due = sql.all(
+        "select session_id, max_access_exp from sessions where ended_at is null and idle_expires_at <= $1
+        order by idle_expires_at limit $2",
+        &[&now.0, &BATCH],
+        |row| Ok((SessionId(row.take()?), row.moment()?)),
+    )?;
+    let mut receipt = Receipt { revoked_at: now, revocations: Vec::new() };
+    for (session_id, max_access_exp) in due {
+        let keep = Keep { until: max_access_exp.max(now) + LEEWAY, now };
+        receipt.revocations.extend(endings::end(sql, session_id, EndedWhy::Expired, keep)?.revocations);
+    }
+    Ok(receipt)
+}
