@@ -10,7 +10,7 @@ pub enum Refused {
     /// Longer than [`crate::jws::MAX_TOKEN_BYTES`].
     #[error("the token is longer than 8 KiB")]
     TooLong,
-    /// Not `header.payload.signature`, each part non-empty: JWE, JSON serialization and unsecured tokens end here.
+    /// Not `header.payload.signature`, signed: JWE, JSON serialization and unsecured tokens end here.
     #[error("the token is not three segments joined by dots")]
     Segments,
     /// A segment is not canonical unpadded base64url.

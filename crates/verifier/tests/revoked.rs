@@ -131,9 +131,13 @@ proptest! {
     #[test]
     fn neither_order_nor_repetition_matters(entries in prop::collection::vec(any_revocation(), 0..20), seed: usize) {
         let (one, other) = (Revoked::new(100, 0), Revoked::new(100, 0));
-        entries.iter().for_each(|entry| one.insert(entry, NOW));
+        for entry in &entries {
+            one.insert(entry, NOW);
+        }
         let turn = seed % entries.len().max(1);
-        entries.iter().rev().cycle().skip(turn).take(entries.len() * 2).for_each(|entry| other.insert(entry, NOW));
+        for entry in entries.iter().rev().cycle().skip(turn).take(entries.len() * 2) {
+            other.insert(entry, NOW);
+        }
         for now in [NOW, KEEP + 25, KEEP + 50] {
             prop_assert_eq!(one.len(), other.len());
             for id in 0..6 {

@@ -60,16 +60,14 @@ impl Header {
     }
 }
 
-/// Splits into exactly three non-empty segments.
+/// Splits into exactly three segments. A JWS may have an empty payload (RFC 7515 §3); header and signature never are.
 pub(crate) fn segments(token: &str) -> Result<[&str; 3], Refused> {
     if token.len() > MAX_TOKEN_BYTES {
         return Err(Refused::TooLong);
     }
     let mut parts = token.split('.');
     match (parts.next(), parts.next(), parts.next(), parts.next()) {
-        (Some(header), Some(payload), Some(signature), None)
-            if !header.is_empty() && !payload.is_empty() && !signature.is_empty() =>
-        {
+        (Some(header), Some(payload), Some(signature), None) if !header.is_empty() && !signature.is_empty() => {
             Ok([header, payload, signature])
         }
         _ => Err(Refused::Segments),

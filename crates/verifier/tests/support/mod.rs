@@ -19,12 +19,12 @@ pub(crate) struct Issuer {
 
 impl Issuer {
     pub(crate) fn new() -> Self {
-        Self { key: SigningKey::generate(Algorithm::EdDSA).unwrap() }
+        Self { key: SigningKey::generate(Algorithm::EdDSA).expect("a key") }
     }
 
     pub(crate) fn keys(&self) -> KeySet {
         let mut keys = KeySet::new();
-        keys.insert(self.key.verifying_key()).unwrap();
+        keys.insert(self.key.verifying_key()).expect("one key has one kid");
         keys
     }
 
