@@ -1,0 +1,76 @@
+use domain::{Roles, SecretHash, Span};
+use store::NewUser;
+
+use crate::support::{T0, TestStore, at_once, is_taken, new_user, user_id};
+
+const SECRET: SecretHash = SecretHash([7; 32]);
+
+fn admin(n: u8) -> NewUser {
+    NewUser { roles: Roles::admin(), ..new_user(n) }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_of_many_who_hold_the_link_becomes_the_first_administrator() {
+    let store = TestStore::new();
+    assert!(store.offer_setup(SECRET, T0 + Span::hours(1), T0).await.unwrap());
+    let created = at_once(20, |n| {
+        let store = store.clone();
+        async move { store.create_first_admin(SECRET, admin(n as u8), T0).await.unwrap() }
+    })
+    .await;
+    assert_eq!(created.iter().filter(|created| **created).count(), 1);
+    let accounts = store.accounts(None, 100).await.unwrap();
+    assert_eq!(accounts.len(), 1);
+    assert!(accounts[0].roles.contains(Roles::ADMIN));
+    assert!(!store.offer_setup(SECRET, T0 + Span::hours(1), T0).await.unwrap());
+    assert!(!store.setup_is_open(SECRET, T0).await.unwrap());
+}
+
+#[tokio::test]
+async fn looking_at_the_link_does_not_use_it_up() {
+    let store = TestStore::new();
+    store.offer_setup(SECRET, T0 + Span::hours(1), T0).await.unwrap();
+    for _ in 0..2 {
+        assert!(store.setup_is_open(SECRET, T0).await.unwrap());
+    }
+    assert!(!store.setup_is_open(SecretHash([8; 32]), T0).await.unwrap());
+    assert!(store.create_first_admin(SECRET, admin(1), T0).await.unwrap());
+}
+
+#[tokio::test]
+async fn an_expired_or_replaced_link_creates_nobody() {
+    let store = TestStore::new();
+    store.offer_setup(SECRET, T0 + Span::hours(1), T0).await.unwrap();
+    let late = T0 + Span::hours(1);
+    assert!(!store.setup_is_open(SECRET, late).await.unwrap());
+    assert!(!store.create_first_admin(SECRET, admin(1), late).await.unwrap());
+    let newer = SecretHash([8; 32]);
+    assert!(store.offer_setup(newer, T0 + Span::hours(1), T0).await.unwrap());
+    assert!(!store.create_first_admin(SECRET, admin(1), T0).await.unwrap());
+    assert!(store.create_first_admin(newer, admin(1), T0).await.unwrap());
+}
+
+#[tokio::test]
+async fn an_administrator_who_was_added_otherwise_closes_the_setup() {
+    let store = TestStore::new();
+    store.offer_setup(SECRET, T0 + Span::hours(1), T0).await.unwrap();
+    let mut near = new_user(2);
+    near.roles = Roles::parse(["admin-of-nothing", "super-admin"]).unwrap();
+    store.add_user(near).await.unwrap();
+    assert!(store.setup_is_open(SECRET, T0).await.unwrap());
+    let mut other = new_user(1);
+    other.roles = Roles::parse(["aardvark", "admin", "zebra"]).unwrap();
+    store.add_user(other).await.unwrap();
+    assert!(!store.setup_is_open(SECRET, T0).await.unwrap());
+    assert!(!store.create_first_admin(SECRET, admin(3), T0).await.unwrap());
+}
+
+#[tokio::test]
+async fn a_name_that_is_taken_does_not_use_up_the_link() {
+    let store = TestStore::new();
+    store.offer_setup(SECRET, T0 + Span::hours(1), T0).await.unwrap();
+    store.user(1).await;
+    let same_name = NewUser { user_id: user_id(2), email: None, ..admin(1) };
+    assert!(is_taken(&store.create_first_admin(SECRET, same_name, T0).await, "username"));
+    assert!(store.create_first_admin(SECRET, admin(2), T0).await.unwrap());
+}

@@ -1,0 +1,152 @@
+//! A store in a folder of its own, and ready-made rows.
+
+use std::ops::Deref;
+use std::path::PathBuf;
+
+use domain::session::Timeouts;
+use domain::{Account, EndedWhy, GrantId, PasswordHash, Roles, SecretHash, SessionId, Span, UnixMillis, UserId};
+use store::{Error, Live, NewGrant, NewSession, NewUser, Options, Receipt, Revoked, RotateRequest, Store};
+use tempfile::TempDir;
+use tokio::task::JoinSet;
+
+pub(crate) const T0: UnixMillis = UnixMillis(1_800_000_000_000);
+pub(crate) const KEEP: UnixMillis = UnixMillis(T0.0 + 660_000);
+pub(crate) const TIMEOUTS: Timeouts = Timeouts { idle: Span::hours(24), absolute: Span::days(14) };
+
+pub(crate) struct TestStore {
+    store: Store,
+    folder: TempDir,
+}
+
+impl TestStore {
+    pub(crate) fn new() -> Self {
+        Self::with_group(256)
+    }
+
+    pub(crate) fn with_group(group: usize) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let options = Options { group, ..Options::new(folder.path().join("watchword.db")) };
+        Self { store: Store::open(&options).unwrap(), folder }
+    }
+
+    pub(crate) fn path(&self) -> PathBuf {
+        self.folder.path().join("watchword.db")
+    }
+
+    /// Another process's view of the file.
+    pub(crate) fn outside(&self) -> rusqlite::Connection {
+        rusqlite::Connection::open(self.path()).unwrap()
+    }
+
+    /// Closes the store and opens the file again.
+    pub(crate) async fn reopened(self) -> Self {
+        self.store.close().await;
+        let store = Store::open(&Options::new(self.path())).unwrap();
+        Self { store, folder: self.folder }
+    }
+
+    pub(crate) async fn user(&self, n: u8) -> Account {
+        self.add_user(new_user(n)).await.unwrap()
+    }
+
+    /// A session of user `n`, who must exist, with a grant of the same number.
+    pub(crate) async fn session_of(&self, n: u8, session: u8) -> Live {
+        self.open_session(new_session(n, session)).await.unwrap().unwrap().live
+    }
+
+    pub(crate) async fn ended(&self, session: u8) -> Option<EndedWhy> {
+        self.session(session_id(session)).await.unwrap().unwrap().session.ended.map(|(_, why)| why)
+    }
+
+    /// Everything in the revocation log.
+    pub(crate) async fn log(&self) -> Vec<Revoked> {
+        self.revocations_since(0).await.unwrap().into_iter().map(|entry| entry.revoked).collect()
+    }
+}
+
+impl Deref for TestStore {
+    type Target = Store;
+    fn deref(&self) -> &Store {
+        &self.store
+    }
+}
+
+pub(crate) fn user_id(n: u8) -> UserId {
+    UserId([n; 16])
+}
+
+pub(crate) fn session_id(n: u8) -> SessionId {
+    SessionId([n; 16])
+}
+
+pub(crate) fn grant_id(n: u8) -> GrantId {
+    GrantId([n; 16])
+}
+
+pub(crate) fn new_user(n: u8) -> NewUser {
+    NewUser {
+        user_id: user_id(n),
+        username: format!("user-{n:03}").parse().unwrap(),
+        email: Some(format!("user-{n:03}@example.org").parse().unwrap()),
+        password: Some(PasswordHash(format!("$argon2id$of-{n}"))),
+        roles: Roles::parse(["user"]).unwrap(),
+        created_at: T0,
+    }
+}
+
+pub(crate) fn new_session(user: u8, session: u8) -> NewSession {
+    NewSession {
+        session_id: session_id(session),
+        user_id: user_id(user),
+        cookie_hash: Some(SecretHash([session; 32])),
+        now: T0,
+        timeouts: TIMEOUTS,
+        amr: vec!["pwd".into(), "otp".into()],
+        user_agent: "curl/8.5.0".into(),
+        ip: [192, 0, 2, 7].into(),
+        epoch: 0,
+        grant: Some(NewGrant {
+            grant_id: grant_id(session),
+            client_id: "first-party".into(),
+            scope: "openid email".into(),
+        }),
+        replaces: None,
+        rehash: None,
+        refund: Vec::new(),
+        max_access_exp: T0 + Span::minutes(10),
+        keep_until: KEEP,
+    }
+}
+
+/// The refresh token of `session` with the rotation `presented`, at T0.
+pub(crate) fn refresh(session: u8, presented: u32) -> RotateRequest<'static> {
+    RotateRequest {
+        session_id: session_id(session),
+        grant_id: grant_id(session),
+        presented,
+        client_id: "first-party",
+        grace: Span::seconds(10),
+        now: T0,
+        timeouts: TIMEOUTS,
+        access_exp: T0 + Span::minutes(10),
+        keep_until: KEEP,
+    }
+}
+
+pub(crate) fn revoked(receipt: &Receipt) -> Vec<Revoked> {
+    receipt.revocations.iter().map(|entry| entry.revoked.clone()).collect()
+}
+
+pub(crate) fn is_taken<T>(outcome: &Result<T, Error>, column: &str) -> bool {
+    matches!(outcome, Err(Error::Taken(taken)) if *taken == column)
+}
+
+/// Runs `count` tasks at the same time and collects what they answer, in no particular order.
+pub(crate) async fn at_once<T, F>(count: usize, task: impl Fn(usize) -> F) -> Vec<T>
+where
+    T: Send + 'static,
+    F: Future<Output = T> + Send + 'static,
+{
+    let tasks: JoinSet<T> = (0..count).map(task).collect();
+    tasks.join_all().await
+}

@@ -1,0 +1,47 @@
+use domain::session::SEEN_INTERVAL;
+use domain::throttle::Limit;
+use domain::{EndedWhy, SecretHash, Span};
+use store::{Revoked, ThrottleKey};
+
+use crate::support::{KEEP, T0, TIMEOUTS, TestStore, revoked, session_id};
+
+#[tokio::test]
+async fn what_timed_out_ends_and_what_matters_to_nobody_goes() {
+    let store = TestStore::new();
+    store.user(1).await;
+    for session in 1..=3 {
+        store.session_of(1, session).await;
+    }
+    store.end_session(session_id(1), EndedWhy::Logout, KEEP, T0).await.unwrap();
+    store.touch(vec![(session_id(3), T0 + Span::hours(12))], TIMEOUTS.idle).await.unwrap();
+    let limit = Limit { burst: 3, every: Span::minutes(1) };
+    store.charge(vec![(ThrottleKey([1; 16]), limit)], T0).await.unwrap();
+    store.offer_setup(SecretHash([1; 32]), T0 + Span::hours(1), T0).await.unwrap();
+
+    let early = store.sweep(T0, Span::days(30)).await.unwrap();
+    assert_eq!(revoked(&early.expired), []);
+    assert_eq!((early.sessions, early.revocations, early.throttles, early.offers), (0, 0, 0, 0));
+
+    let now = T0 + TIMEOUTS.idle + SEEN_INTERVAL;
+    let swept = store.sweep(now, Span::hours(24)).await.unwrap();
+    assert_eq!(revoked(&swept.expired), [Revoked::Session(session_id(2))]);
+    assert!(swept.expired.revocations[0].keep_until > now);
+    assert_eq!((swept.sessions, swept.revocations, swept.throttles, swept.offers), (1, 1, 1, 1));
+    assert!(!swept.is_full());
+    assert!(store.session(session_id(1)).await.unwrap().is_none());
+    assert!(store.grant_of(session_id(1)).await.unwrap().is_none());
+    assert_eq!(store.ended(2).await, Some(EndedWhy::Expired));
+    assert_eq!(store.ended(3).await, None);
+    assert_eq!(store.log().await, [Revoked::Session(session_id(2))]);
+}
+
+#[tokio::test]
+async fn the_clock_floor_never_goes_back() {
+    let store = TestStore::new();
+    assert_eq!(store.clock_floor().await.unwrap(), None);
+    for (now, floor) in [(T0, T0), (T0 - Span(1), T0), (T0 + Span(1), T0 + Span(1))] {
+        store.raise_clock_floor(now).await.unwrap();
+        assert_eq!(store.clock_floor().await.unwrap(), Some(floor));
+    }
+    store.check().await.unwrap();
+}

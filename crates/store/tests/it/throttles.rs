@@ -1,0 +1,45 @@
+use domain::throttle::Limit;
+use domain::{Span, UnixMillis};
+use store::ThrottleKey;
+
+use crate::support::{T0, TestStore, at_once};
+
+const LIMIT: Limit = Limit { burst: 3, every: Span::minutes(1) };
+const KEY: ThrottleKey = ThrottleKey([1; 16]);
+const OTHER: ThrottleKey = ThrottleKey([2; 16]);
+
+#[tokio::test]
+async fn a_refused_charge_records_nothing() {
+    let store = TestStore::new();
+    let tight = Limit { burst: 1, every: Span::hours(1) };
+    assert_eq!(store.charge(vec![(OTHER, tight)], T0).await.unwrap(), None);
+    for _ in 0..10 {
+        let wait = store.charge(vec![(KEY, LIMIT), (OTHER, tight)], T0).await.unwrap();
+        assert_eq!(wait, Some(Span::hours(1)));
+    }
+    for _ in 0..3 {
+        assert_eq!(store.charge(vec![(KEY, LIMIT)], T0).await.unwrap(), None);
+    }
+    let both = store.charge(vec![(OTHER, tight), (KEY, LIMIT)], T0).await.unwrap();
+    assert_eq!(both, Some(Span::hours(1)), "the longest wait");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tries_made_at_the_same_time_never_exceed_the_burst() {
+    let store = TestStore::new();
+    let charge = |now: UnixMillis| {
+        let store = store.clone();
+        async move { store.charge(vec![(KEY, LIMIT)], now).await.unwrap() }
+    };
+    let allowed = |waits: Vec<Option<Span>>| waits.iter().filter(|wait| wait.is_none()).count();
+    assert_eq!(allowed(at_once(50, |_| charge(T0)).await), 3);
+    assert_eq!(allowed(at_once(50, |_| charge(T0 + Span::minutes(2))).await), 2);
+}
+
+#[tokio::test]
+async fn a_key_that_is_named_twice_is_charged_twice() {
+    let store = TestStore::new();
+    assert_eq!(store.charge(vec![(KEY, LIMIT), (KEY, LIMIT)], T0).await.unwrap(), None);
+    assert_eq!(store.charge(vec![(KEY, LIMIT), (KEY, LIMIT)], T0).await.unwrap(), Some(Span::minutes(1)));
+    assert_eq!(store.charge(vec![(KEY, LIMIT)], T0).await.unwrap(), None);
+}
