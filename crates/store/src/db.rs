@@ -10,7 +10,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::migrations::migrate;
+use crate::migrations::{is_ours, migrate};
 use crate::sql::Sql;
 use crate::writer::{Message, Request, Writer};
 use crate::{Error, OpenError};
@@ -53,7 +53,7 @@ impl Store {
         Self::open_waiting(options, BUSY_TIMEOUT)
     }
 
-    fn open_waiting(options: &Options, busy: Duration) -> Result<Self, OpenError> {
+    pub(crate) fn open_waiting(options: &Options, busy: Duration) -> Result<Self, OpenError> {
         let path = &options.path;
         let failed = |error| OpenError::of(path, error);
         let writing = open_for_writing(path, busy)?;
@@ -143,6 +143,9 @@ fn open_for_writing(path: &Path, busy: Duration) -> Result<Connection, OpenError
     let mut connection = connect(path, writing, busy).map_err(failed)?;
     if connection.is_readonly("main").map_err(failed)? {
         return Err(OpenError::NotWritable(path.to_owned()));
+    }
+    if !is_ours(&connection).map_err(failed)? {
+        return Err(OpenError::NotADatabase(path.to_owned()));
     }
     connection.pragma_update_and_check(None, "journal_mode", "wal", |_| Ok(())).map_err(failed)?;
     migrate(&mut connection, path)?;

@@ -19,13 +19,18 @@ const MIGRATIONS: &[Migration] =
 /// `WTCH` in the file's header: how a Watchword database is told from any other.
 const APPLICATION_ID: i64 = 0x5754_4348;
 
+/// Whether the file is empty or a Watchword database. Changes nothing.
+pub(crate) fn is_ours(connection: &Connection) -> rusqlite::Result<bool> {
+    let id: i64 = connection.query_row("pragma application_id", [], |row| row.get(0))?;
+    let tables: i64 = connection.query_row("select count(*) from sqlite_schema", [], |row| row.get(0))?;
+    Ok(id == APPLICATION_ID || tables == 0)
+}
+
 /// Applies what is missing, in one transaction that holds the write lock: two processes may start at once.
 pub(crate) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), OpenError> {
     let failed = |error| OpenError::of(path, error);
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
-    if !is_ours(&transaction).map_err(failed)? {
-        return Err(OpenError::NotADatabase(path.to_owned()));
-    }
+    transaction.pragma_update(None, "application_id", APPLICATION_ID).map_err(failed)?;
     let applied = applied(&transaction).map_err(failed)?;
     let known = MIGRATIONS.last().map_or(0, |migration| migration.number);
     if let Some(&(found, _)) = applied.iter().find(|(number, _)| *number > known) {
@@ -40,20 +45,6 @@ pub(crate) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), Op
         }
     }
     transaction.commit().map_err(failed)
-}
-
-/// Whether the file is empty or a Watchword database. Marks it as one.
-fn is_ours(transaction: &Transaction<'_>) -> rusqlite::Result<bool> {
-    let id: i64 = transaction.query_row("pragma application_id", [], |row| row.get(0))?;
-    if id == APPLICATION_ID {
-        return Ok(true);
-    }
-    let tables: i64 = transaction.query_row("select count(*) from sqlite_schema", [], |row| row.get(0))?;
-    if tables > 0 {
-        return Ok(false);
-    }
-    transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
-    Ok(true)
 }
 
 fn applied(transaction: &Transaction<'_>) -> rusqlite::Result<Vec<(i64, Vec<u8>)>> {

@@ -157,3 +157,147 @@ where
         let _ = reply.send(outcome);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tempfile::TempDir;
+    use tokio::task::JoinSet;
+
+    use super::*;
+    use crate::{Options, Store};
+
+    /// A store that does not wait for other processes.
+    fn store() -> (Store, TempDir) {
+        let folder = tempfile::tempdir().unwrap();
+        let options = Options::new(folder.path().join("watchword.db"));
+        (Store::open_waiting(&options, Duration::ZERO).unwrap(), folder)
+    }
+
+    fn note(sql: Sql<'_>, name: &str) -> Result<usize, Error> {
+        sql.run("insert into meta (name, value) values ($1, 0)", &[&name])
+    }
+
+    async fn notes(store: &Store) -> i64 {
+        store.read(|sql| sql.one("select count(*) from meta", &[], |row| row.take())).unwrap().unwrap()
+    }
+
+    /// Runs `spoil` between two others, all three in one group.
+    async fn in_the_middle<T: Send + 'static>(
+        store: &Store,
+        spoil: fn(Sql<'_>) -> Result<T, Error>,
+    ) -> [Option<Error>; 3] {
+        let (started, has_started) = std::sync::mpsc::channel();
+        let (go, may_go) = std::sync::mpsc::channel();
+        let first = store.write(move |sql| {
+            started.send(()).unwrap();
+            may_go.recv().unwrap();
+            note(sql, "first")
+        });
+        let rest = async {
+            let (spoiled, last) = (store.write(spoil), store.write(|sql| note(sql, "last")));
+            // Polled in order: when the third is, the first holds the group open and the second waits in the queue.
+            let open = async { has_started.recv().and(go.send(()).map_err(|_| std::sync::mpsc::RecvError)).unwrap() };
+            tokio::join!(biased; spoiled, last, open)
+        };
+        let (first, (spoiled, last, ())) = tokio::join!(biased; first, rest);
+        [first.err(), spoiled.err(), last.err()]
+    }
+
+    #[tokio::test]
+    async fn a_panic_undoes_one_request_and_the_writer_goes_on() {
+        let (store, _folder) = store();
+        let outcomes = in_the_middle(&store, |sql| -> Result<(), Error> {
+            note(sql, "spoiled")?;
+            panic!("on purpose")
+        })
+        .await;
+        assert!(matches!(outcomes, [None, Some(Error::Broken(_)), None]), "{outcomes:?}");
+        assert_eq!(notes(&store).await, 2);
+    }
+
+    #[tokio::test]
+    async fn an_error_undoes_what_its_own_request_did() {
+        let (store, _folder) = store();
+        let outcomes = in_the_middle(&store, |sql| {
+            note(sql, "spoiled")?;
+            Err::<(), _>(Error::Taken("username"))
+        })
+        .await;
+        assert!(matches!(outcomes, [None, Some(Error::Taken("username")), None]), "{outcomes:?}");
+        assert_eq!(notes(&store).await, 2);
+    }
+
+    #[tokio::test]
+    async fn nobody_is_told_success_when_the_commit_fails() {
+        let (store, _folder) = store();
+        let outcomes = in_the_middle(&store, |sql| {
+            // A grant without its session, which is noticed only at the commit.
+            sql.0.execute_batch(
+                "pragma defer_foreign_keys = on;
+                insert into grants values (zeroblob(16), zeroblob(16), '', '', 0, 0)",
+            )?;
+            Ok(())
+        })
+        .await;
+        assert!(outcomes.iter().all(|outcome| matches!(outcome, Some(Error::Broken(_)))), "{outcomes:?}");
+        assert_eq!(notes(&store).await, 0);
+        store.write(|sql| note(sql, "afterwards")).await.unwrap();
+        assert_eq!((notes(&store).await, store.commits()), (1, 1));
+    }
+
+    #[tokio::test]
+    async fn nobody_is_told_success_when_the_database_rolls_back_by_itself() {
+        let (store, _folder) = store();
+        let outcomes = in_the_middle(&store, |sql| {
+            // What SQLite does by itself when the disk is full.
+            sql.0.execute_batch("rollback")?;
+            Err::<(), _>(Error::broken("disk full"))
+        })
+        .await;
+        assert!(outcomes.iter().all(|outcome| matches!(outcome, Some(Error::Broken(_)))), "{outcomes:?}");
+        assert_eq!(notes(&store).await, 0);
+        store.write(|sql| note(sql, "afterwards")).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn while_another_process_writes_the_answer_is_to_try_again() {
+        let (store, folder) = store();
+        let outside = Connection::open(folder.path().join("watchword.db")).unwrap();
+        outside.execute_batch("begin immediate").unwrap();
+        assert!(matches!(store.write(|sql| note(sql, "early")).await, Err(Error::Unavailable)));
+        assert_eq!(notes(&store).await, 0, "reading goes on");
+        outside.execute_batch("rollback").unwrap();
+        store.write(|sql| note(sql, "later")).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_full_queue_turns_callers_away_at_once() {
+        let (store, _folder) = store();
+        let (started, has_started) = std::sync::mpsc::channel();
+        let (go, may_go) = std::sync::mpsc::channel::<()>();
+        let holder = store.clone();
+        let mut waiting = JoinSet::new();
+        waiting.spawn(async move {
+            let hold = move |_: Sql<'_>| {
+                started.send(()).unwrap();
+                may_go.recv().map_err(|_| Error::Unavailable)
+            };
+            holder.write(hold).await
+        });
+        tokio::task::yield_now().await;
+        has_started.recv().unwrap();
+        for _ in 0..5000 {
+            let store = store.clone();
+            waiting.spawn(async move { store.write(|_| Ok(())).await });
+        }
+        let mut turned_away = 0;
+        while turned_away < 5000 - 4096 {
+            assert!(matches!(waiting.join_next().await, Some(Ok(Err(Error::Unavailable)))));
+            turned_away += 1;
+        }
+        go.send(()).unwrap();
+        assert!(waiting.join_all().await.into_iter().all(|outcome| outcome.is_ok()));
+    }
+}
