@@ -30,8 +30,8 @@ impl MasterKey {
 
     /// Reads what [`Self::to_base64url`] wrote; whitespace around it, as files have it, is allowed.
     pub fn from_base64url(text: &str) -> Result<Self, MasterKeyRefused> {
-        let bytes = base64url::decode_array(text.trim()).map_err(|_| MasterKeyRefused)?;
-        if bytes == [0; 32] { Err(MasterKeyRefused) } else { Ok(Self::from_bytes(bytes)) }
+        let bytes = Zeroizing::new(base64url::decode_array(text.trim()).map_err(|_| MasterKeyRefused)?);
+        if *bytes == [0; 32] { Err(MasterKeyRefused) } else { Ok(Self(bytes)) }
     }
 
     /// 43 characters, for a file with mode 0600 or a secret store.

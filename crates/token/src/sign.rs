@@ -8,7 +8,8 @@ pub enum Profile {
     /// JWT access tokens as standardized: `typ` is `at+jwt`, `aud` is required (RFC 9068).
     Rfc9068,
     /// What flask-jwt-extended accepts unchanged: `typ` is `JWT`; `type` is `access`; `fresh` and `nbf` are there. `aud`
-    /// is written only if the claims have one, because that library refuses any `aud` that it was not told to expect.
+    /// is written and demanded only if the claims have one: PyJWT, on which that library rests, refuses an `aud` that it
+    /// was neither told to expect nor to ignore.
     FlaskJwtExtended,
 }
 

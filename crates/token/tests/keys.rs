@@ -62,6 +62,18 @@ fn a_public_key_is_never_an_hmac_secret() {
 }
 
 #[test]
+fn a_key_of_another_name_is_not_tried() {
+    let key = key(Algorithm::EdDSA);
+    let mut renamed = key.jwk().expect("a public key").to_value();
+    renamed["kid"] = json!("another");
+    let renamed = Jwk::parse(renamed.to_string().as_bytes()).expect("a JWK");
+    let renamed = token::VerifyingKey::from_jwk(&renamed).expect("a fit key");
+    let signed = token::jws::sign(key, "JWT", b"{}");
+    assert_eq!(token::jws::verify(&signed, &renamed), Err(Refused::UnknownKey));
+    assert!(token::jws::verify(&signed, &key.verifying_key()).is_ok());
+}
+
+#[test]
 fn a_weak_secret_is_refused() {
     for (secret, refused) in [
         (&b""[..], SecretRefused::Short),

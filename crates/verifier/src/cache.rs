@@ -38,10 +38,6 @@ impl Verified {
         self.0.remove(&Presented(token));
     }
 
-    pub(crate) fn clear(&self) {
-        self.0.clear();
-    }
-
     pub(crate) fn len(&self) -> usize {
         self.0.len()
     }

@@ -70,8 +70,8 @@ impl Verifier {
         let _one_at_a_time = self.replacing.lock().unwrap_or_else(PoisonError::into_inner);
         let generation = self.generation.load(Ordering::Acquire) + 1;
         self.keys.store(Arc::new(Keys { set: keys, generation }));
+        // Entries of older generations no longer count; they give way as others are inserted.
         self.generation.store(generation, Ordering::Release);
-        self.cache.clear();
     }
 
     /// What has been revoked: insert here, and it holds for the next check.
