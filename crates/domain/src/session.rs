@@ -91,11 +91,25 @@ impl Timeouts {
 }
 
 impl Session {
-    /// Whether the session of `account` admits its bearer at `now`.
+    /// Which views of it were handed out, in words.
+    pub fn views(&self) -> &'static str {
+        match (self.cookie_hash.is_some(), self.max_access_exp > UnixMillis(0)) {
+            (true, true) => "cookie and tokens",
+            (true, false) => "cookie",
+            (false, _) => "tokens",
+        }
+    }
+
+    /// Whether the session of `account` admits its bearer at `now`, with the idle deadline as stored.
     pub fn standing(&self, account: &Account, now: UnixMillis) -> Standing {
+        self.standing_until(account, self.idle_expires_at, now)
+    }
+
+    /// The same with an idle deadline that is later than the stored one, because of use not written yet.
+    pub fn standing_until(&self, account: &Account, idle_expires_at: UnixMillis, now: UnixMillis) -> Standing {
         if self.ended.is_some() || account.disabled_at.is_some() || self.epoch_at_issue < account.epoch {
             Standing::Ended
-        } else if now >= self.expires_at || now >= self.idle_expires_at {
+        } else if now >= self.expires_at || now >= idle_expires_at {
             Standing::Expired
         } else {
             Standing::Live

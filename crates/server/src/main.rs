@@ -1,2 +1,10 @@
-//! Watchword.
-fn main() {}
+//! The `watchword` program.
+
+use std::process::ExitCode;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    watchword::commands::run()
+}

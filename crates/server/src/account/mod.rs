@@ -1,0 +1,111 @@
+//! The list of a user's devices, and ending one, the others, or all.
+
+use askama::Template;
+use axum::extract::{Path, Query};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{AppendHeaders, IntoResponse, Redirect, Response};
+use domain::{EndedWhy, SessionId};
+use serde::Deserialize;
+
+use crate::app::App;
+use crate::failure::Failure;
+use crate::layout::{Base, ago};
+use crate::proofs::{Authenticated, Posted};
+
+#[derive(Template)]
+#[template(path = "account/sessions.html")]
+struct SessionsPage {
+    page: Base,
+    sessions: Vec<Row>,
+    notice: Option<String>,
+}
+
+struct Row {
+    session_id: String,
+    device: String,
+    ip: String,
+    created: String,
+    seen: String,
+    current: bool,
+    kind: String,
+}
+
+/// What a form on the page holds besides its CSRF token: nothing.
+#[derive(Deserialize)]
+pub struct Nothing {}
+
+/// What the page may be told to say.
+#[derive(Deserialize)]
+pub struct Asked {
+    ended: Option<usize>,
+}
+
+/// `GET /account/sessions`.
+pub async fn page(
+    Authenticated(credential): Authenticated,
+    Query(asked): Query<Asked>,
+    headers: HeaderMap,
+    app: App,
+) -> Result<Response, Failure> {
+    let (user_id, current, now) = (credential.user_id(), credential.session_id(), app.clock.now());
+    let devices = app.store.sessions_of(user_id, now).await?;
+    let row = |session: domain::Session| Row {
+        session_id: session.session_id.to_string(),
+        device: domain::device::name(&session.user_agent),
+        ip: session.ip.to_string(),
+        created: ago(session.created_at, now),
+        seen: ago(session.seen_at, now),
+        current: session.session_id == current,
+        kind: session.views().to_owned(),
+    };
+    let mut sessions: Vec<Row> = devices.into_iter().map(row).collect();
+    sessions.sort_by_key(|row| !row.current);
+    let notice = asked.ended.map(|count| match count {
+        0 => "There was nothing to end.".to_owned(),
+        1 => "One session was ended. Its cookie and tokens no longer work.".to_owned(),
+        n => format!("{n} sessions were ended. Their cookies and tokens no longer work."),
+    });
+    let view = SessionsPage { page: Base::of(&app, &headers, credential.cookie()), sessions, notice };
+    Ok(view.page.respond(StatusCode::OK, &view))
+}
+
+/// `POST /account/sessions/{session_id}/end`.
+pub async fn end_one(
+    Path(session_id): Path<SessionId>,
+    app: App,
+    posted: Posted<Nothing>,
+) -> Result<Response, Failure> {
+    let known = posted.session.ok_or(Failure::Unauthenticated(None))?;
+    let now = app.clock.now();
+    let (user_id, keep) = (known.account.user_id, app.memory.keep_until(now));
+    let receipt = app.store.end_session_of(user_id, session_id, EndedWhy::EndedByUser, keep, now).await?;
+    let receipt = receipt.ok_or(Failure::NotFound)?;
+    app.memory.heed(&receipt);
+    Ok(back(receipt.revocations.len()))
+}
+
+/// `POST /account/sessions/end-others`.
+pub async fn end_others(app: App, posted: Posted<Nothing>) -> Result<Response, Failure> {
+    let known = posted.session.ok_or(Failure::Unauthenticated(None))?;
+    let now = app.clock.now();
+    let (user_id, own) = (known.account.user_id, known.session.session_id);
+    let keep = app.memory.keep_until(now);
+    let receipt = app.store.end_other_sessions(user_id, own, EndedWhy::EndedByUser, keep, now).await?;
+    app.memory.heed(&receipt);
+    Ok(back(receipt.revocations.len()))
+}
+
+/// `POST /account/sessions/end-all`: this one too, so it ends at the login page.
+pub async fn end_all(app: App, posted: Posted<Nothing>) -> Result<Response, Failure> {
+    let known = posted.session.ok_or(Failure::Unauthenticated(None))?;
+    let now = app.clock.now();
+    let keep = app.memory.keep_until(now);
+    let receipt = app.store.end_all_sessions(known.account.user_id, EndedWhy::EndedByUser, keep, now).await?;
+    app.memory.heed(&receipt);
+    let forget = AppendHeaders([(header::SET_COOKIE, app.cookies.clear_session())]);
+    Ok((forget, Redirect::to("/login")).into_response())
+}
+
+fn back(ended: usize) -> Response {
+    Redirect::to(&format!("/account/sessions?ended={ended}")).into_response()
+}

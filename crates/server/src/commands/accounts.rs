@@ -1,0 +1,268 @@
+//! `watchword user`: accounts, from the command line. A running server on the same database notices within 100 ms.
+
+use std::io::{IsTerminal, Read};
+use std::process::ExitCode;
+
+use domain::revocation::Receipt;
+use domain::{Account, Email, LoginName, PasswordHash, Roles, Span, UserId, Username};
+use serde::Serialize;
+use store::{NewUser, Options, Store};
+use zeroize::Zeroizing;
+
+use super::output::{json, line, table};
+use crate::app::StartError;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::passwords::Passwords;
+
+#[derive(clap::Subcommand)]
+pub enum User {
+    /// Make an account; a password is generated and printed unless one comes on standard input
+    Add {
+        /// The username
+        name: String,
+        /// The e-mail address
+        #[arg(long)]
+        email: Option<String>,
+        /// Roles, separated by commas
+        #[arg(long, value_delimiter = ',')]
+        roles: Vec<String>,
+        /// Read the password from standard input, up to the end of the first line
+        #[arg(long)]
+        password_stdin: bool,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// List accounts
+    List {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Keep somebody from logging in, and end all of their sessions
+    Disable {
+        /// Username or e-mail address
+        name: String,
+    },
+    /// Let somebody log in again
+    Enable {
+        /// Username or e-mail address
+        name: String,
+    },
+    /// Replace somebody's roles; their sessions end, so that no token with the old ones is left
+    SetRoles {
+        /// Username or e-mail address
+        name: String,
+        /// Roles, separated by spaces or commas; none takes all away
+        #[arg(value_delimiter = ',')]
+        roles: Vec<String>,
+    },
+    /// Replace somebody's password and end all of their sessions
+    SetPassword {
+        /// Username or e-mail address
+        name: String,
+        /// Read the password from standard input, up to the end of the first line; else one is generated and printed
+        #[arg(long)]
+        password_stdin: bool,
+    },
+}
+
+#[derive(Serialize)]
+struct Row {
+    user_id: String,
+    username: String,
+    email: Option<String>,
+    roles: Vec<String>,
+    disabled: bool,
+    created_at: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    password: Option<String>,
+}
+
+pub async fn run(command: User, config: &Config) -> Result<ExitCode, StartError> {
+    let desk = Desk::open(config).await?;
+    match command {
+        User::Add { name, email, roles, password_stdin, json } => {
+            desk.add(&name, email.as_deref(), &roles, password_stdin, json).await?;
+        }
+        User::List { json } => desk.list(json).await?,
+        User::Disable { name } => desk.set_disabled(&name, true).await?,
+        User::Enable { name } => desk.set_disabled(&name, false).await?,
+        User::SetRoles { name, roles } => desk.set_roles(&name, &roles).await?,
+        User::SetPassword { name, password_stdin } => desk.set_password(&name, password_stdin).await?,
+    }
+    desk.store.close().await;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What an administrator at the command line works with.
+struct Desk {
+    store: Store,
+    clock: Clock,
+    passwords: Passwords,
+    keep: Span,
+}
+
+impl Desk {
+    async fn open(config: &Config) -> Result<Self, StartError> {
+        let store = Store::open(&Options::new(&config.database.0))?;
+        let clock = Clock::system(store.clock_floor().await?);
+        let keep = crate::memory::keep(config);
+        Ok(Self { store, clock, passwords: Passwords::new(&config.passwords), keep })
+    }
+
+    async fn add(
+        &self,
+        name: &str,
+        email: Option<&str>,
+        roles: &[String],
+        password_stdin: bool,
+        as_json: bool,
+    ) -> Result<(), StartError> {
+        let username: Username = name.parse().map_err(wrong)?;
+        let email: Option<Email> = email.map(str::parse).transpose().map_err(wrong)?;
+        let roles = parse_roles(roles)?;
+        let (hash, generated) = self.password(password_stdin, &username, email.as_ref()).await?;
+        let created_at = self.clock.now();
+        let user_id = UserId::new(created_at, &crate::random::bytes());
+        let new = NewUser { user_id, username, email, password: Some(hash), roles, created_at };
+        let account = match self.store.add_user(new).await {
+            Err(store::Error::Taken(what)) => return Err(wrong(format!("another account has this {what} already"))),
+            added => added?,
+        };
+        let name = account.username.to_string();
+        if as_json {
+            json(&Row { password: generated, ..Row::of(account) });
+        } else {
+            line(format!("Added {name}."));
+            generated.iter().for_each(|password| line(format!("Password: {password}")));
+        }
+        Ok(())
+    }
+
+    async fn list(&self, as_json: bool) -> Result<(), StartError> {
+        let mut rows = Vec::new();
+        let mut after = None;
+        loop {
+            let page = self.store.accounts(after, PAGE).await?;
+            let Some(last) = page.last() else { break };
+            after = Some(last.username.clone());
+            rows.extend(page.into_iter().map(Row::of));
+        }
+        if as_json {
+            json(&rows);
+            return Ok(());
+        }
+        if rows.is_empty() {
+            line("There are no accounts yet. Make one: watchword user add NAME");
+            return Ok(());
+        }
+        let cells = rows.iter().map(|row| {
+            let state = if row.disabled { "disabled" } else { "" };
+            [row.username.clone(), row.email.clone().unwrap_or_default(), row.roles.join(" "), state.to_owned()]
+        });
+        table(["USERNAME", "E-MAIL", "ROLES", ""], &cells.collect::<Vec<_>>());
+        Ok(())
+    }
+
+    async fn set_disabled(&self, name: &str, disabled: bool) -> Result<(), StartError> {
+        let account = self.find(name).await?;
+        let now = self.clock.now();
+        let receipt = self.store.set_disabled(account.user_id, disabled, now + self.keep, now).await?;
+        let word = if disabled { "disabled; all of their sessions are over" } else { "enabled" };
+        said(receipt, &account, word)
+    }
+
+    async fn set_roles(&self, name: &str, roles: &[String]) -> Result<(), StartError> {
+        let account = self.find(name).await?;
+        let roles = parse_roles(roles)?;
+        let now = self.clock.now();
+        let receipt = self.store.set_roles(account.user_id, &roles, now + self.keep, now).await?;
+        said(receipt, &account, &format!("has the roles: {roles}; all of their sessions are over"))
+    }
+
+    async fn set_password(&self, name: &str, password_stdin: bool) -> Result<(), StartError> {
+        let account = self.find(name).await?;
+        let (hash, generated) = self.password(password_stdin, &account.username, account.email.as_ref()).await?;
+        let now = self.clock.now();
+        let receipt = self.store.set_password(account.user_id, hash, now + self.keep, now).await?;
+        said(receipt, &account, "has a new password; all of their sessions are over")?;
+        generated.iter().for_each(|password| line(format!("Password: {password}")));
+        Ok(())
+    }
+
+    async fn find(&self, name: &str) -> Result<Account, StartError> {
+        let parsed: LoginName = name.parse().map_err(wrong)?;
+        let found = self.store.account_by_name(&parsed).await?;
+        found.ok_or_else(|| wrong(format!("there is no account `{parsed}`; `watchword user list` shows all")))
+    }
+
+    /// The password's hash, and the password itself if it was generated here.
+    async fn password(
+        &self,
+        from_stdin: bool,
+        username: &Username,
+        email: Option<&Email>,
+    ) -> Result<(PasswordHash, Option<String>), StartError> {
+        let password = Zeroizing::new(if from_stdin { read_password()? } else { generated_password() });
+        domain::password::judge(&password, username, email).map_err(wrong)?;
+        let hash = self.passwords.hash(password.clone()).await;
+        let hash = hash.map_err(|_| wrong("the password could not be hashed"))?;
+        Ok((hash, (!from_stdin).then(|| password.to_string())))
+    }
+}
+
+fn read_password() -> Result<String, StartError> {
+    if std::io::stdin().is_terminal() {
+        line("Type the password and press Enter. It is shown as you type.");
+    }
+    let mut text = String::new();
+    if std::io::stdin().is_terminal() {
+        std::io::stdin().read_line(&mut text).map_err(wrong)?;
+    } else {
+        std::io::stdin().take(4096).read_to_string(&mut text).map_err(wrong)?;
+    }
+    Ok(text.lines().next().unwrap_or_default().to_owned())
+}
+
+/// 120 random bits as 24 letters and digits, in groups that can be read aloud.
+pub fn generated_password() -> String {
+    let random: [u8; 24] = crate::random::bytes();
+    let letters: Vec<char> = random.iter().map(|byte| char::from(ALPHABET[usize::from(byte % 32)])).collect();
+    letters.chunks(6).map(|group| group.iter().collect::<String>()).collect::<Vec<_>>().join("-")
+}
+
+fn parse_roles(roles: &[String]) -> Result<Roles, StartError> {
+    Roles::parse(roles.iter().flat_map(|role| role.split_whitespace())).map_err(wrong)
+}
+
+fn said(receipt: Option<Receipt>, account: &Account, what: &str) -> Result<(), StartError> {
+    receipt.ok_or_else(|| wrong("the account was deleted meanwhile"))?;
+    line(format!("{} {what}.", account.username));
+    Ok(())
+}
+
+fn wrong(error: impl std::fmt::Display) -> StartError {
+    StartError::System(error.to_string())
+}
+
+impl Row {
+    fn of(account: Account) -> Self {
+        Self {
+            user_id: account.user_id.to_string(),
+            username: account.username.to_string(),
+            email: account.email.map(|email| email.to_string()),
+            roles: account.roles.as_slice().to_vec(),
+            disabled: account.disabled_at.is_some(),
+            created_at: account.created_at.0,
+            password: None,
+        }
+    }
+}
+
+/// 32 letters and digits, so that each holds five bits; those that are mistaken for each other are left out.
+const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
+
+/// Accounts read at a time.
+const PAGE: u32 = 500;

@@ -1,0 +1,89 @@
+//! The command line: what can be said, and what each command does.
+
+mod accounts;
+mod config;
+mod demo;
+mod output;
+mod serve;
+mod sessions;
+mod start;
+mod token;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser, Subcommand};
+
+use token::TokenCommand;
+
+use crate::app::StartError;
+use crate::config::{Config, Overrides};
+
+/// One login, two credentials, one truth: an authentication server.
+///
+/// Without a command it serves, on http://127.0.0.1:8080 and with a SQLite file in the current folder.
+#[derive(Parser)]
+#[command(name = "watchword", version, propagate_version = true, max_term_width = 100)]
+struct CommandLine {
+    #[command(flatten)]
+    overrides: Overrides,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve (what happens without a command)
+    Serve,
+    /// Serve a throwaway database with two accounts, and print how to use them
+    Demo(demo::Demo),
+    /// Manage accounts
+    #[command(subcommand)]
+    User(accounts::User),
+    /// Look at sessions and end them
+    #[command(subcommand)]
+    Session(sessions::SessionCommand),
+    /// Look into tokens
+    #[command(subcommand)]
+    Token(TokenCommand),
+    /// Print the effective configuration, secrets masked
+    Config,
+    /// Print a script that completes commands in your shell
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+}
+
+/// Runs the program. Exit code 0 is success, 1 is "no", 2 is a mistake on the command line.
+pub fn run() -> ExitCode {
+    let line = CommandLine::parse();
+    let env: Vec<(String, String)> = std::env::vars().filter(|(name, _)| name.starts_with("WATCHWORD_")).collect();
+    match dispatch(line, env) {
+        Ok(code) => code,
+        Err(error) => {
+            output::error(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn dispatch(line: CommandLine, env: Vec<(String, String)>) -> Result<ExitCode, StartError> {
+    if let Some(Command::Completions { shell }) = line.command {
+        clap_complete::generate(shell, &mut CommandLine::command(), "watchword", &mut std::io::stdout());
+        return Ok(ExitCode::SUCCESS);
+    }
+    let config = Config::load(&line.overrides, &env)?;
+    let threads = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = threads.map_err(|e| StartError::System(format!("cannot start threads: {e}")))?;
+    runtime.block_on(async {
+        match line.command {
+            None | Some(Command::Serve) => serve::run(config, env).await,
+            Some(Command::Demo(demo)) => demo::run(demo, &line.overrides, config, env).await,
+            Some(Command::User(user)) => accounts::run(user, &config).await,
+            Some(Command::Session(session)) => sessions::run(session, &config).await,
+            Some(Command::Token(TokenCommand::Inspect(inspect))) => token::run(inspect, &config, &env).await,
+            Some(Command::Config) => config::run(&config),
+            Some(Command::Completions { .. }) => Ok(ExitCode::SUCCESS),
+        }
+    })
+}

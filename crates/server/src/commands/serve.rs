@@ -1,0 +1,23 @@
+//! `watchword serve`.
+
+use std::process::ExitCode;
+
+use super::output::line;
+use super::start::{Server, log};
+use crate::app::StartError;
+use crate::config::Config;
+use crate::setup;
+
+pub async fn run(config: Config, env: Vec<(String, String)>) -> Result<ExitCode, StartError> {
+    log(&config.log)?;
+    let database = config.database.0.display().to_string();
+    let server = Server::open(config, &env).await?;
+    line(format!("Listening on {}", server.app.public_url));
+    line(format!("Database     {database}"));
+    if let Some(link) = setup::offer(&server.app).await? {
+        line("\nThere is no administrator yet. This link creates the first one; it works once, within 24 hours:\n");
+        line(format!("  {link}\n"));
+    }
+    server.run().await?;
+    Ok(ExitCode::SUCCESS)
+}

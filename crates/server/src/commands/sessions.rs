@@ -1,0 +1,127 @@
+//! `watchword session`: who is logged in where, and ending that.
+
+use std::process::ExitCode;
+
+use domain::{EndedWhy, LoginName, Session, SessionId};
+use serde::Serialize;
+use store::{Options, Store};
+
+use super::output::{json, line, table};
+use crate::app::StartError;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::layout::ago;
+
+#[derive(clap::Subcommand)]
+pub enum SessionCommand {
+    /// List somebody's sessions
+    List {
+        /// Username or e-mail address
+        name: String,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// End one session, or all of somebody's
+    End {
+        /// Session id, as the list shows it
+        #[arg(required_unless_present = "user", conflicts_with = "user")]
+        session_id: Option<String>,
+        /// End all sessions of this user instead
+        #[arg(long)]
+        user: Option<String>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Serialize)]
+struct Row {
+    session_id: String,
+    device: String,
+    ip: String,
+    kind: &'static str,
+    created_at: i64,
+    seen_at: i64,
+    expires_at: i64,
+}
+
+#[derive(Serialize)]
+struct Ended {
+    ended: usize,
+    revoked_at: i64,
+}
+
+pub async fn run(command: SessionCommand, config: &Config) -> Result<ExitCode, StartError> {
+    let store = Store::open(&Options::new(&config.database.0))?;
+    let clock = Clock::system(store.clock_floor().await?);
+    let now = clock.now();
+    let code = match command {
+        SessionCommand::List { name, json: as_json } => {
+            let sessions = store.sessions_of(user(&store, &name).await?, now).await?;
+            if as_json {
+                json(&sessions.iter().map(Row::of).collect::<Vec<_>>());
+            } else if sessions.is_empty() {
+                line(format!("{name} is logged in nowhere."));
+            } else {
+                let cells = |session: &Session| {
+                    let row = Row::of(session);
+                    [row.session_id, row.device, row.ip, row.kind.to_owned(), ago(session.seen_at, now)]
+                };
+                let rows: Vec<_> = sessions.iter().map(cells).collect();
+                table(["SESSION", "DEVICE", "ADDRESS", "KIND", "SEEN"], &rows);
+            }
+            ExitCode::SUCCESS
+        }
+        SessionCommand::End { session_id, user: name, json: as_json } => {
+            let keep_until = now + crate::memory::keep(config);
+            let why = EndedWhy::EndedByAdmin;
+            let receipt = match (session_id, name) {
+                (Some(id), _) => {
+                    let id: SessionId = id.parse().map_err(|_| wrong(format!("`{id}` is not a session id")))?;
+                    store.end_session(id, why, keep_until, now).await?
+                }
+                (None, Some(name)) => store.end_all_sessions(user(&store, &name).await?, why, keep_until, now).await?,
+                (None, None) => return Err(wrong("name a session, or a user with --user")),
+            };
+            let ended = receipt.revocations.len();
+            if as_json {
+                json(&Ended { ended, revoked_at: receipt.revoked_at.0 });
+            } else if ended == 0 {
+                line("There was nothing to end: no such session is live.");
+            } else {
+                line("Ended. A running server refuses its cookie and tokens within 100 ms.");
+            }
+            if ended == 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+        }
+    };
+    store.close().await;
+    Ok(code)
+}
+
+async fn user(store: &Store, name: &str) -> Result<domain::UserId, StartError> {
+    let parsed: LoginName = name.parse().map_err(|e: domain::account::BadName| wrong(e.to_string()))?;
+    let found = store.account_by_name(&parsed).await?;
+    let found =
+        found.ok_or_else(|| wrong(format!("there is no account `{parsed}`; `watchword user list` shows all")))?;
+    Ok(found.user_id)
+}
+
+fn wrong(text: impl Into<String>) -> StartError {
+    StartError::System(text.into())
+}
+
+impl Row {
+    fn of(session: &Session) -> Self {
+        Self {
+            session_id: session.session_id.to_string(),
+            device: domain::device::name(&session.user_agent),
+            ip: session.ip.to_string(),
+            kind: session.views(),
+            created_at: session.created_at.0,
+            seen_at: session.seen_at.0,
+            expires_at: session.expires_at.0,
+        }
+    }
+}

@@ -1,0 +1,103 @@
+use super::*;
+
+fn load(text: &str, env: &[(&str, &str)]) -> Result<Config, String> {
+    let env: Vec<_> = env.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+    Config::from_parts(text, Path::new("watchword.toml"), &env, &Overrides::default()).map_err(|e| e.to_string())
+}
+
+#[test]
+fn nothing_configured_serves_on_localhost() {
+    let config = load("", &[]).unwrap();
+    assert_eq!(config.listen.to_string(), "127.0.0.1:8080");
+    assert_eq!(config.public_url(config.listen.0).as_str(), "http://127.0.0.1:8080");
+    assert_eq!(config.master_key_file(), Path::new("watchword.key"));
+}
+
+#[test]
+fn the_environment_wins_over_the_file_and_options_over_both() {
+    let text = "listen = '127.0.0.1:1'\n[session]\nidle = '1h'\n";
+    let env = [("WATCHWORD_LISTEN".to_owned(), "127.0.0.1:2".to_owned())];
+    let overrides = Overrides { listen: Some("127.0.0.1:3".into()), ..Overrides::default() };
+    let config = Config::from_parts(text, Path::new("x"), &env, &overrides).unwrap();
+    assert_eq!((config.listen.0.port(), config.session.idle), (3, domain::Span::hours(1)));
+    assert_eq!(load(text, &[("WATCHWORD_LISTEN", "127.0.0.1:2")]).unwrap().listen.0.port(), 2);
+    assert_eq!(load(text, &[("WATCHWORD_SESSION_IDLE", "2h")]).unwrap().session.idle, domain::Span::hours(2));
+}
+
+#[test]
+fn what_cannot_be_used_is_refused_with_the_key_and_what_to_do() {
+    for (text, said) in [
+        ("listne = '127.0.0.1:1'", "unknown field `listne`"),
+        ("\n\n[session]\nidel = '1h'", "line 4"),
+        ("listen = 'everywhere'", "such as 127.0.0.1:8080"),
+        ("listen = '0.0.0.0:8080'", "--public-url"),
+        ("public_url = 'http://login.example.org'", "danger_plain_http"),
+        ("public_url = 'https://login.example.org/auth'", "without path"),
+        ("public_url = 'https://user@login.example.org'", "without path"),
+        ("database = 'postgres://db'", "sqlite:"),
+        ("[tokens]\nalgorithm = 'none'", "EdDSA, ES256, RS256, HS256"),
+        ("[tokens]\naccess_lifetime = '1d'", "1m to 15m"),
+        ("[passwords]\nmemory_kib = 1024", "19456"),
+        ("[session]\nidle = 'soon'", "90s, 10m, 24h or 30d"),
+        ("[session]\nidle = '20d'", "at most absolute"),
+    ] {
+        let error = load(text, &[]).unwrap_err();
+        assert!(error.contains(said), "{text}: {error}");
+    }
+    let error = load("", &[("WATCHWORD_LISTNE", "x")]).unwrap_err();
+    assert!(error.starts_with("WATCHWORD_LISTNE: there is no such setting"), "{error}");
+    let error = load("", &[("WATCHWORD_LISTEN", "x")]).unwrap_err();
+    assert!(error.starts_with("WATCHWORD_LISTEN: "), "{error}");
+}
+
+#[test]
+fn a_guessable_hs256_secret_is_refused() {
+    let tokens = Tokens::default();
+    let judged = |secret: &str| tokens.secret(&[("WATCHWORD_TOKENS_SECRET".to_owned(), secret.to_owned())]);
+    for weak in ["", "secret", "super-secret-key", &"a".repeat(64), &"password".repeat(8), &"0123456789".repeat(5)] {
+        assert!(judged(weak).is_err(), "{weak}");
+    }
+    for strong in
+        ["q8N0vX2mYw7ZtR4kLp9sBc1dEf3gHj5u", "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"]
+    {
+        assert!(judged(strong).is_ok(), "{strong}");
+    }
+    assert!(tokens.secret(&[]).unwrap_err().to_string().contains("openssl rand"));
+}
+
+#[test]
+fn every_key_can_be_set_by_a_variable() {
+    let full = Config {
+        public_url: Some(PublicUrl::try_from("https://login.example.org".to_owned()).unwrap()),
+        master_key_file: Some("k".into()),
+        tokens: Tokens { audience: Some("a".into()), secret_file: Some("s".into()), ..Tokens::default() },
+        ..Config::default()
+    };
+    let mut keys = Vec::new();
+    for (key, value) in toml::Table::try_from(full).unwrap() {
+        match value {
+            toml::Value::Table(section) => keys.extend(section.keys().map(|inner| format!("{key}_{inner}"))),
+            _ => keys.push(key),
+        }
+    }
+    let mut known: Vec<_> = overlay::KEYS.iter().map(|path| path.join("_")).collect();
+    keys.sort();
+    known.sort();
+    assert_eq!(keys, known);
+}
+
+#[test]
+fn on_loopback_its_three_names_are_one_origin() {
+    let url = PublicUrl::of_listener("127.0.0.1:8080".parse().unwrap());
+    for same in ["http://127.0.0.1:8080", "http://localhost:8080", "http://[::1]:8080"] {
+        assert!(url.is_same_origin(same), "{same}");
+    }
+    for other in
+        ["http://localhost", "https://localhost:8080", "http://evil.example:8080", "null", "", "http://localhost:8080/"]
+    {
+        assert!(!url.is_same_origin(other), "{other}");
+    }
+    let public = PublicUrl::try_from("https://login.example.org".to_owned()).unwrap();
+    assert!(!public.is_same_origin("http://localhost"));
+    assert!(!public.is_same_origin("https://login.example.org.evil.example"));
+}

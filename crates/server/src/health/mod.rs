@@ -1,0 +1,35 @@
+//! For whatever watches this process.
+
+use axum::Json;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::app::App;
+use crate::failure::{Failure, Problem};
+
+/// That all is well.
+#[derive(Serialize, ToSchema)]
+pub struct Health {
+    #[schema(example = "ok")]
+    status: &'static str,
+}
+
+/// `GET /health/live`: the process answers.
+#[utoipa::path(get, path = "/health/live", tag = "Operation",
+    summary = "Whether the process answers",
+    responses((status = 200, description = "It does", body = Health)))]
+pub async fn live() -> Json<Health> {
+    Json(Health { status: "ok" })
+}
+
+/// `GET /health/ready`: the database answers too.
+#[utoipa::path(get, path = "/health/ready", tag = "Operation",
+    summary = "Whether requests can be served",
+    responses(
+        (status = 200, description = "They can", body = Health),
+        (status = 503, description = "The database does not answer", body = Problem),
+    ))]
+pub async fn ready(app: App) -> Result<Json<Health>, Failure> {
+    app.store.check().await.map_err(|_| Failure::Unavailable { retry_after: 1 })?;
+    Ok(Json(Health { status: "ok" }))
+}

@@ -1,0 +1,70 @@
+//! What happens without a request: writing what was seen, learning what others revoked, sweeping.
+
+use std::time::Duration;
+
+use domain::Span;
+use tokio::task::JoinSet;
+use tokio::time::{Interval, MissedTickBehavior, interval};
+
+use crate::app::App;
+
+/// Starts all jobs. They end when the set is dropped.
+pub fn start(app: &App) -> JoinSet<()> {
+    let mut jobs = JoinSet::new();
+    jobs.spawn(learn(app.clone(), ticks(POLL)));
+    jobs.spawn(write_behind(app.clone(), ticks(WRITE_BEHIND)));
+    jobs.spawn(sweep(app.clone(), ticks(SWEEP)));
+    jobs
+}
+
+/// Writes which sessions were used lately. Also called once at the end.
+pub async fn write_seen(app: &App) -> Result<(), store::Error> {
+    let touched = app.memory.take_touched();
+    if touched.is_empty() { Ok(()) } else { app.store.touch(touched, app.config.session.idle).await }
+}
+
+async fn learn(app: App, mut ticks: Interval) {
+    loop {
+        ticks.tick().await;
+        while report("revocations", app.memory.catch_up(&app.store, app.clock.now()).await).unwrap_or(false) {}
+    }
+}
+
+async fn write_behind(app: App, mut ticks: Interval) {
+    loop {
+        ticks.tick().await;
+        report("seen", write_seen(&app).await);
+    }
+}
+
+async fn sweep(app: App, mut ticks: Interval) {
+    loop {
+        ticks.tick().await;
+        let now = app.clock.now();
+        app.memory.expire(now);
+        report("clock floor", app.store.raise_clock_floor(now).await);
+        while report("sweep", app.store.sweep(now, KEEP_ENDED).await).is_some_and(|swept| swept.is_full()) {}
+    }
+}
+
+fn report<T>(job: &'static str, result: Result<T, store::Error>) -> Option<T> {
+    result.inspect_err(|error| tracing::warn!(job, %error, "a job failed and will be tried again")).ok()
+}
+
+fn ticks(period: Duration) -> Interval {
+    let mut ticks = interval(period);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticks
+}
+
+/// How soon a revocation by another process, such as a command, is honoured here.
+const POLL: Duration = Duration::from_millis(100);
+
+/// How often `seen_at` is written.
+const WRITE_BEHIND: Duration = Duration::from_secs(5);
+
+/// How often what has expired is swept.
+const SWEEP: Duration = Duration::from_secs(60);
+
+/// How long ended sessions are kept, to answer what happened to them.
+const KEEP_ENDED: Span = Span::days(30);

@@ -1,0 +1,129 @@
+//! The keys of this installation: one master key in a file, and signing keys that the database keeps encrypted under it.
+
+mod master;
+
+use domain::UnixMillis;
+use store::{KeyState, Store, StoredKey};
+use token::{Algorithm, KeySet, Profile, RefreshKey, SealingKey, SigningKey};
+use zeroize::Zeroizing;
+
+use crate::config::Config;
+
+pub use master::MASTER_KEY_VARIABLE;
+
+/// Every key that a running server holds.
+pub struct Keyring {
+    /// Signs access tokens.
+    pub signing: SigningKey,
+    /// Checks access tokens: the signing key and those that were it before.
+    pub verifying: KeySet,
+    /// Makes and checks refresh tokens.
+    pub refresh: RefreshKey,
+    /// What access tokens look like.
+    pub profile: Profile,
+    /// Binds forms to sessions.
+    pub csrf: Zeroizing<[u8; 32]>,
+    /// Hides the names and addresses that throttle records are about.
+    pub throttle: Zeroizing<[u8; 32]>,
+}
+
+/// Why the keys cannot be used. The message says what to do; it never contains key material.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyError {
+    /// Something about the master key.
+    #[error("{0}")]
+    Master(String),
+    /// A signing key does not open under this master key.
+    #[error(
+        "the signing keys in the database were encrypted under another master key; \
+         put back the key file that belongs to this database (a copy of {0})"
+    )]
+    Sealed(String),
+    /// The shared secret for HS256.
+    #[error(transparent)]
+    Config(#[from] crate::config::ConfigError),
+    /// The database failed.
+    #[error("the database failed while reading keys: {0}")]
+    Store(#[from] store::Error),
+    /// The cryptographic library refused.
+    #[error("a signing key could not be made: {0}")]
+    Library(String),
+}
+
+impl Keyring {
+    /// Reads all keys; on the first run, makes them.
+    pub async fn open(
+        config: &Config,
+        env: &[(String, String)],
+        store: &Store,
+        now: UnixMillis,
+    ) -> Result<Self, KeyError> {
+        let stored = store.keys().await?;
+        let master = master::load(config, env, !stored.is_empty())?;
+        let sealing = SealingKey::derive(&master, "watchword signing keys");
+        let algorithm: Algorithm = config.tokens.algorithm.parse().expect("the configuration has checked it");
+        let mut verifying = KeySet::new();
+        let mut signing = None;
+        for key in &stored {
+            let opened = open_key(key, &sealing)
+                .ok_or_else(|| KeyError::Sealed(config.master_key_file().display().to_string()))?;
+            verifying.insert(opened.verifying_key()).map_err(|e| KeyError::Library(e.to_string()))?;
+            if key.state == KeyState::Active && opened.algorithm() == algorithm {
+                signing = Some(opened);
+            }
+        }
+        let signing = match signing {
+            _ if algorithm == Algorithm::Hs256 => shared_secret(config, env)?,
+            Some(key) => key,
+            None => make(algorithm, &sealing, store, now).await?,
+        };
+        if verifying.get(signing.kid()).is_none() {
+            verifying.insert(signing.verifying_key()).map_err(|e| KeyError::Library(e.to_string()))?;
+        }
+        Ok(Self {
+            signing,
+            verifying,
+            refresh: RefreshKey::derive(&master),
+            profile: config.tokens.profile(),
+            csrf: master.subkey("watchword csrf"),
+            throttle: master.subkey("watchword throttle"),
+        })
+    }
+}
+
+/// The shared secret is configuration, not ours to keep: it never enters the database.
+fn shared_secret(config: &Config, env: &[(String, String)]) -> Result<SigningKey, KeyError> {
+    let secret = config.tokens.secret(env)?;
+    Ok(SigningKey::from_secret(&secret))
+}
+
+fn open_key(key: &StoredKey, sealing: &SealingKey) -> Option<SigningKey> {
+    let pkcs8 = sealing.open(&key.sealed, key.kid.as_bytes()).ok()?;
+    SigningKey::from_pkcs8(key.algorithm.parse().ok()?, &pkcs8).ok()
+}
+
+async fn make(
+    algorithm: Algorithm,
+    sealing: &SealingKey,
+    store: &Store,
+    now: UnixMillis,
+) -> Result<SigningKey, KeyError> {
+    let library = |e: &dyn std::fmt::Display| KeyError::Library(e.to_string());
+    let key = SigningKey::generate(algorithm).map_err(|e| library(&e))?;
+    let pkcs8 = key.to_pkcs8().expect("a generated key is asymmetric");
+    store
+        .add_key(StoredKey {
+            kid: key.kid().to_owned(),
+            algorithm: algorithm.name().to_owned(),
+            state: KeyState::Next,
+            public_jwk: key.jwk().map(|jwk| jwk.to_value().to_string()),
+            sealed: sealing.seal(&pkcs8, key.kid().as_bytes()),
+            created_at: now,
+            activated_at: None,
+            retired_at: None,
+        })
+        .await?;
+    store.activate_key(key.kid(), now).await?;
+    tracing::info!(kid = key.kid(), algorithm = algorithm.name(), "made a signing key");
+    Ok(key)
+}

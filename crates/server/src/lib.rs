@@ -1,0 +1,33 @@
+//! Watchword, an authentication server: one login, two credentials, one truth.
+
+pub mod app;
+pub mod clock;
+pub mod commands;
+pub mod config;
+pub mod routes;
+pub mod serve;
+
+mod account;
+mod api_docs;
+mod dashboard;
+mod edge;
+mod failure;
+mod health;
+mod home;
+mod issue;
+pub mod jobs;
+mod keyring;
+mod layout;
+mod limits;
+mod login;
+mod logout;
+mod memory;
+mod new_account;
+mod passwords;
+mod proofs;
+mod published_keys;
+mod random;
+mod refresh;
+mod session_api;
+mod setup;
+mod signup;

@@ -1,0 +1,196 @@
+//! Which credentials stand, answered from memory: rows read lately, tokens verified lately, and what has been revoked.
+
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use domain::revocation::{Receipt, Revocation, Revoked};
+use domain::session::{SEEN_INTERVAL, Standing};
+use domain::{Account, EndedWhy, SecretHash, Session, SessionId, Span, UnixMillis};
+use quick_cache::sync::Cache;
+use store::{Live, Store};
+use token::{Claims, Expectation};
+use verifier::{Marks, Verifier};
+
+use crate::config::{Config, PublicUrl};
+use crate::failure::Failure;
+use crate::keyring::Keyring;
+
+/// The memory of one node. It is never ahead of the database, and behind it at most as the revocation log is.
+pub struct Memory {
+    rows: Cache<SessionId, Arc<Known>>,
+    verifier: Verifier,
+    touched: Mutex<Vec<(SessionId, UnixMillis)>>,
+    position: AtomicI64,
+    lifetime: Span,
+    keep: Span,
+}
+
+/// A session row as it was read: an access token that never left the process, under the same rules.
+pub struct Known {
+    /// The session.
+    pub session: Session,
+    /// Its user.
+    pub account: Account,
+    read_at: UnixMillis,
+    seen_at: AtomicI64,
+}
+
+/// How long a revocation is kept beyond the life of the tokens it stops: the verifiers' leeway and clocks' differences.
+const LEEWAY: Span = Span::seconds(60);
+
+impl Memory {
+    /// A memory that already knows every revocation that still matters.
+    pub async fn recall(
+        config: &Config,
+        public_url: &PublicUrl,
+        keys: &Keyring,
+        store: &Store,
+        now: UnixMillis,
+    ) -> Result<Self, store::Error> {
+        let audience = config.tokens.audience.as_deref().unwrap_or(public_url.as_str());
+        let expect = Expectation::new(keys.profile, public_url.as_str(), audience);
+        let memory = Self {
+            rows: Cache::new(ROWS),
+            verifier: Verifier::new(expect, keys.verifying.clone(), TOKENS),
+            touched: Mutex::new(Vec::new()),
+            position: AtomicI64::new(0),
+            lifetime: config.tokens.access_lifetime,
+            keep: keep(config),
+        };
+        while memory.catch_up(store, now).await? {}
+        Ok(memory)
+    }
+
+    /// Learns what other processes have revoked since the last call. True if there may be more at once.
+    pub async fn catch_up(&self, store: &Store, now: UnixMillis) -> Result<bool, store::Error> {
+        let news = store.revocations_since(self.position.load(Ordering::Acquire)).await?;
+        for revocation in &news {
+            self.forget(revocation, now);
+        }
+        if let Some(last) = news.last() {
+            self.position.fetch_max(last.position, Ordering::AcqRel);
+        }
+        Ok(!news.is_empty())
+    }
+
+    /// Takes note of what this node itself has just committed.
+    pub fn heed(&self, receipt: &Receipt) {
+        // The position stays: another process's entry may lie between, and hearing of one twice is harmless.
+        receipt.revocations.iter().for_each(|revocation| self.forget(revocation, receipt.revoked_at));
+    }
+
+    fn forget(&self, revocation: &Revocation, now: UnixMillis) {
+        let keep_until = revocation.keep_until.0;
+        let entry = match &revocation.revoked {
+            Revoked::Session(session_id) => verifier::Revocation::Session { sid: session_id.0, keep_until },
+            Revoked::Epoch(user_id, epoch) => {
+                verifier::Revocation::Epoch { user: user_id.0, epoch: *epoch, keep_until }
+            }
+            Revoked::Key(kid) => verifier::Revocation::Key { kid: kid.clone(), keep_until },
+        };
+        self.verifier.revoked().insert(&entry, now.0);
+        if let Revoked::Session(session_id) = &revocation.revoked {
+            self.rows.remove(session_id);
+        }
+    }
+
+    /// Until when a revocation committed at `now` has to be kept.
+    pub fn keep_until(&self, now: UnixMillis) -> UnixMillis {
+        now + self.keep
+    }
+
+    /// The live session that a cookie names, from memory or with one indexed read.
+    pub async fn by_cookie(
+        &self,
+        session_id: SessionId,
+        hash: &SecretHash,
+        store: &Store,
+        now: UnixMillis,
+    ) -> Result<Option<Arc<Known>>, Failure> {
+        let Some(known) = self.row(session_id, store, now).await? else { return Ok(None) };
+        if !known.session.cookie_hash.is_some_and(|stored| stored.matches(hash)) {
+            return Ok(None);
+        }
+        match known.standing(now) {
+            Standing::Live => self.touch(&known, now),
+            Standing::Ended => return Ok(None),
+            Standing::Expired => {
+                // Recorded, so that no clock can bring it back.
+                let ended = store.end_session(session_id, EndedWhy::Expired, self.keep_until(now), now).await?;
+                self.heed(&ended);
+                return Ok(None);
+            }
+        }
+        Ok(Some(known))
+    }
+
+    /// The row of a session that is not revoked.
+    async fn row(&self, session_id: SessionId, store: &Store, now: UnixMillis) -> Result<Option<Arc<Known>>, Failure> {
+        let known = match self.rows.get(&session_id) {
+            Some(known) if now < known.read_at + self.lifetime => known,
+            _ => {
+                let Some(Live { session, account }) = store.session(session_id).await? else { return Ok(None) };
+                let seen_at = AtomicI64::new(session.seen_at.0);
+                let known = Arc::new(Known { session, account, read_at: now, seen_at });
+                self.rows.insert(session_id, Arc::clone(&known));
+                known
+            }
+        };
+        // After the read, so that a revocation committed in between is found here.
+        let marks = Marks {
+            sid: session_id.0,
+            user: Some(known.account.user_id.0),
+            uep: known.account.epoch,
+            rat: known.read_at.0,
+            kid: None,
+        };
+        Ok((!self.verifier.revoked().is_revoked(&marks)).then_some(known))
+    }
+
+    /// The claims of an access token that is genuine, in time and not revoked.
+    pub fn by_token(&self, token: &str, now: UnixMillis) -> Result<Arc<Claims>, verifier::Refused> {
+        self.verifier.verify(token, now.0)
+    }
+
+    /// Notes that a session was used, at most once per [`SEEN_INTERVAL`].
+    fn touch(&self, known: &Known, now: UnixMillis) {
+        let seen_at = known.seen_at.load(Ordering::Relaxed);
+        if now.since(UnixMillis(seen_at)) < SEEN_INTERVAL {
+            return;
+        }
+        if known.seen_at.compare_exchange(seen_at, now.0, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
+            let mut touched = self.touched.lock().unwrap_or_else(PoisonError::into_inner);
+            touched.push((known.session.session_id, now));
+        }
+    }
+
+    /// Takes the sessions that were used since the last call, to be written at once.
+    pub fn take_touched(&self) -> Vec<(SessionId, UnixMillis)> {
+        std::mem::take(&mut self.touched.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Drops what no longer matters.
+    pub fn expire(&self, now: UnixMillis) {
+        self.verifier.revoked().expire(now.0);
+    }
+}
+
+/// How long a revocation has to be kept under this configuration.
+pub fn keep(config: &Config) -> Span {
+    Span(config.tokens.access_lifetime.0 + LEEWAY.0)
+}
+
+impl Known {
+    /// As [`Session::standing`], with the use that this node has seen but not yet written.
+    fn standing(&self, now: UnixMillis) -> Standing {
+        let unwritten = UnixMillis(self.seen_at.load(Ordering::Relaxed)).since(self.session.seen_at);
+        let idle_expires_at = (self.session.idle_expires_at + unwritten).min(self.session.expires_at);
+        self.session.standing_until(&self.account, idle_expires_at, now)
+    }
+}
+
+/// Most session rows in memory, about 600 bytes each.
+const ROWS: usize = 100_000;
+
+/// Most verified tokens in memory, about 1.5 kB each.
+const TOKENS: usize = 50_000;

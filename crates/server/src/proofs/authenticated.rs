@@ -1,0 +1,110 @@
+//! Who is asking: proven by the session cookie or by an access token, both views of one session.
+
+use std::sync::Arc;
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, Method, header};
+use domain::{SessionId, UserId};
+use token::Claims;
+
+use super::csrf::Csrf;
+use crate::app::App;
+use crate::failure::Failure;
+use crate::memory::Known;
+
+/// A request whose credential has been checked against the memory.
+///
+/// With a cookie, a request that changes something has also shown the session's CSRF token in `X-CSRF-Token`; forms show
+/// it in their body, and their handlers ask for [`super::Posted`].
+pub struct Authenticated(pub Credential);
+
+/// The credential that was shown.
+#[derive(Clone)]
+pub enum Credential {
+    /// A browser's cookie, and the session row it stands for.
+    Cookie(Arc<Known>),
+    /// An access token.
+    Bearer(Arc<Claims>),
+}
+
+impl Credential {
+    /// The session that the credential belongs to.
+    pub fn session_id(&self) -> SessionId {
+        match self {
+            Self::Cookie(known) => known.session.session_id,
+            Self::Bearer(claims) => SessionId(claims.sid),
+        }
+    }
+
+    /// Whose session it is.
+    pub fn user_id(&self) -> UserId {
+        match self {
+            Self::Cookie(known) => known.account.user_id,
+            Self::Bearer(claims) => UserId(claims.user().expect("an access token of ours names a user")),
+        }
+    }
+
+    /// The name the user goes by.
+    pub fn username(&self) -> &str {
+        match self {
+            Self::Cookie(known) => known.account.username.as_str(),
+            Self::Bearer(claims) => claims.preferred_username.as_deref().unwrap_or(&claims.sub),
+        }
+    }
+
+    /// The cookie's session row, if that was the credential.
+    pub fn cookie(&self) -> Option<&Arc<Known>> {
+        match self {
+            Self::Cookie(known) => Some(known),
+            Self::Bearer(_) => None,
+        }
+    }
+
+    /// The credential of a request. An `Authorization` header decides alone; only without one is the cookie looked at.
+    pub async fn of(headers: &HeaderMap, app: &App) -> Result<Option<Self>, Failure> {
+        let now = app.clock.now();
+        if let Some(token) = bearer(headers)? {
+            let claims = app
+                .memory
+                .by_token(token, now)
+                .map_err(|refused| Failure::Unauthenticated(Some(refused.to_string())))?;
+            return Ok(Some(Self::Bearer(claims)));
+        }
+        let Some(cookie) = app.cookies.session(headers) else { return Ok(None) };
+        let known = app.memory.by_cookie(cookie.session_id, &cookie.hash, &app.store, now).await?;
+        Ok(known.map(Self::Cookie))
+    }
+}
+
+/// The token of an `Authorization: Bearer` header (RFC 6750 §2.1); the scheme's case does not matter (RFC 9110 §11.1).
+pub fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Failure> {
+    let mut values = headers.get_all(header::AUTHORIZATION).iter();
+    let Some(value) = values.next() else { return Ok(None) };
+    let malformed =
+        || Failure::Unauthenticated(Some("the Authorization header is not of the form `Bearer <token>`".to_owned()));
+    if values.next().is_some() {
+        return Err(malformed());
+    }
+    let (scheme, token) = value.to_str().ok().and_then(|text| text.split_once(' ')).ok_or_else(malformed)?;
+    let shaped = scheme.eq_ignore_ascii_case("bearer") && !token.is_empty() && !token.contains(' ');
+    if shaped { Ok(Some(token)) } else { Err(malformed()) }
+}
+
+impl FromRequestParts<App> for Authenticated {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Failure> {
+        let credential = Credential::of(&parts.headers, app).await?;
+        let credential = credential.ok_or(Failure::Unauthenticated(None))?;
+        if let (Credential::Cookie(known), false) = (&credential, is_safe(&parts.method)) {
+            let sent = parts.headers.get("x-csrf-token").and_then(|value| value.to_str().ok());
+            Csrf::check(app, &parts.headers, Some(known), sent)?;
+        }
+        Ok(Self(credential))
+    }
+}
+
+fn is_safe(method: &Method) -> bool {
+    matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
+}

@@ -1,0 +1,70 @@
+//! A posted HTML form whose CSRF token has been checked.
+
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use axum::extract::{FromRequest, Request};
+use axum::http::{StatusCode, header};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use super::csrf::Csrf;
+use crate::app::App;
+use crate::failure::Failure;
+use crate::memory::Known;
+
+/// The fields of a form that this server rendered for this visitor.
+pub struct Posted<T> {
+    /// What was typed.
+    pub form: T,
+    /// The live session of the visitor, if there is one.
+    pub session: Option<Arc<Known>>,
+}
+
+#[derive(Deserialize)]
+struct Token {
+    csrf: Option<String>,
+}
+
+impl<T: DeserializeOwned> FromRequest<App> for Posted<T> {
+    type Rejection = Failure;
+
+    async fn from_request(request: Request, app: &App) -> Result<Self, Failure> {
+        if media_type(&request) != "application/x-www-form-urlencoded" {
+            return Err(Failure::Refused(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "This takes a form from one of our pages.",
+            ));
+        }
+        let (parts, body) = request.into_parts();
+        let session = match app.cookies.session(&parts.headers) {
+            Some(cookie) => app.memory.by_cookie(cookie.session_id, &cookie.hash, &app.store, app.clock.now()).await?,
+            None => None,
+        };
+        let body = read(Request::from_parts(parts.clone(), body), app).await?;
+        let token: Token = serde_urlencoded::from_bytes(&body).map_err(|_| malformed())?;
+        Csrf::check(app, &parts.headers, session.as_ref(), token.csrf.as_deref())?;
+        let form = serde_urlencoded::from_bytes(&body).map_err(|_| malformed())?;
+        Ok(Self { form, session })
+    }
+}
+
+/// The media type of a request's body, in lower case and without parameters (RFC 9110 §8.3.1).
+pub(super) fn media_type(request: &Request) -> String {
+    let value = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    value.and_then(|text| text.split(';').next()).unwrap_or_default().trim().to_ascii_lowercase()
+}
+
+/// The whole body, at most [`crate::routes::BODY_LIMIT`] of it.
+pub(super) async fn read(request: Request, app: &App) -> Result<Bytes, Failure> {
+    Bytes::from_request(request, app).await.map_err(|rejection| match rejection.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => {
+            Failure::Refused(StatusCode::PAYLOAD_TOO_LARGE, "The body is larger than 64 KiB.")
+        }
+        _ => Failure::Refused(StatusCode::BAD_REQUEST, "The body could not be read to its end."),
+    })
+}
+
+fn malformed() -> Failure {
+    Failure::Refused(StatusCode::BAD_REQUEST, "The form is incomplete or repeats a field.")
+}

@@ -1,0 +1,19 @@
+//! What a handler may ask for. Holding one of these proves that its check has run.
+
+mod accept;
+mod authenticated;
+mod client_ip;
+mod cookies;
+mod csrf;
+mod form;
+mod next;
+mod sent;
+
+pub use accept::Wants;
+pub use authenticated::{Authenticated, Credential, bearer};
+pub use client_ip::ClientIp;
+pub use cookies::CookieNames;
+pub use csrf::{Csrf, CsrfToken};
+pub use form::Posted;
+pub use next::LocalPath;
+pub use sent::{BearerOr, Sent};

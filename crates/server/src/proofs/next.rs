@@ -1,0 +1,96 @@
+//! Where to go after a login: a path on this very origin, or the default.
+
+use serde::{Deserialize, Deserializer};
+
+/// A path with optional query that no browser takes for another origin.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LocalPath(String);
+
+impl LocalPath {
+    /// Parses a path; `None` for anything that could lead elsewhere, now or after a proxy has decoded it again.
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut decoded = text.to_owned();
+        for _ in 0..3 {
+            if !is_local(&decoded) {
+                return None;
+            }
+            let again = percent_decoded(&decoded)?;
+            if again == decoded {
+                return Some(Self(text.to_owned()));
+            }
+            decoded = again;
+        }
+        None
+    }
+
+    /// The path as it was given.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+fn is_local(path: &str) -> bool {
+    path.len() <= 2048
+        && path.starts_with('/')
+        && !path.contains("//")
+        && path.bytes().all(|b| b.is_ascii_graphic() && b != b'\\')
+}
+
+fn percent_decoded(text: &str) -> Option<String> {
+    let mut out = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&first, after)) = rest.split_first() {
+        if first == b'%' {
+            let hex = std::str::from_utf8(after.get(..2)?).ok()?;
+            out.push(u8::from_str_radix(hex, 16).ok().filter(|_| !hex.starts_with('+'))?);
+            rest = &after[2..];
+        } else {
+            out.push(first);
+            rest = after;
+        }
+    }
+    String::from_utf8(out).ok()
+}
+
+impl LocalPath {
+    /// For `#[serde(deserialize_with)]`: a value that leads elsewhere reads as none, and the default page follows.
+    pub fn lenient<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Self>, D::Error> {
+        Ok(Option::<String>::deserialize(deserializer)?.and_then(|text| Self::parse(&text)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_paths_on_this_origin_are_followed() {
+        for good in ["/", "/dashboard", "/account/sessions?page=2&x=a%26b", "/a/b#c"] {
+            assert_eq!(LocalPath::parse(good).as_ref().map(LocalPath::as_str), Some(good));
+        }
+        for evil in [
+            "",
+            "//e",
+            "/\\e",
+            "/%09/e",
+            "/%5ce",
+            "https:e",
+            "///e",
+            "http://ok@e",
+            "/a\r\nb",
+            "javascript:alert(1)",
+            "/%2fe",
+            "/%252fe",
+            "/%25252fe",
+            "e",
+            "/%0d%0aSet-Cookie:x",
+            "/%",
+            "/%zz",
+            "/%ff",
+            "/\u{2028}e",
+            "/ e",
+        ] {
+            assert_eq!(LocalPath::parse(evil), None, "{evil:?}");
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! Every URL, one line each, grouped by who calls it.
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::http::StatusCode;
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::routing::{delete, get, post};
+
+use crate::app::App;
+use crate::failure::{Failure, page_or_problem};
+use crate::{
+    account, api_docs, dashboard, health, home, layout, login, logout, published_keys, refresh, session_api, setup,
+    signup,
+};
+
+/// The whole surface of the server.
+pub fn routes(app: &App) -> Router {
+    Router::new()
+        .merge(pages())
+        .merge(api())
+        .merge(feed())
+        .merge(ops())
+        .fallback(async || Failure::NotFound)
+        .method_not_allowed_fallback(async || Failure::Refused(StatusCode::METHOD_NOT_ALLOWED, ""))
+        .layer(from_fn_with_state(app.clone(), page_or_problem))
+        .layer(DefaultBodyLimit::max(BODY_LIMIT))
+        .layer(from_fn(crate::edge::edge))
+        .with_state(app.clone())
+}
+
+fn pages() -> Router<App> {
+    Router::new()
+        .route("/", get(home::page))
+        .route("/login", get(login::page).post(login::submit))
+        .route("/signup", get(signup::page).post(signup::submit))
+        .route("/setup/{secret}", get(setup::page).post(setup::submit))
+        .route("/dashboard", get(dashboard::show))
+        .route("/account/sessions", get(account::page))
+        .route("/account/sessions/{session_id}/end", post(account::end_one))
+        .route("/account/sessions/end-others", post(account::end_others))
+        .route("/account/sessions/end-all", post(account::end_all))
+        .route("/static/{file}", get(layout::asset))
+}
+
+fn api() -> Router<App> {
+    Router::new()
+        .route("/refresh", post(refresh::submit))
+        .route("/logout", post(logout::submit))
+        .route("/api", get(api_docs::page))
+        .route("/api/openapi.json", get(api_docs::openapi))
+        .route("/api/v1/session", get(session_api::current).delete(session_api::end_current))
+        .route("/api/v1/sessions", get(session_api::list).delete(session_api::end_others))
+        .route("/api/v1/sessions/{session_id}", delete(session_api::end_one))
+}
+
+fn feed() -> Router<App> {
+    Router::new().route("/.well-known/jwks.json", get(published_keys::jwks))
+}
+
+fn ops() -> Router<App> {
+    Router::new().route("/health/live", get(health::live)).route("/health/ready", get(health::ready))
+}
+
+/// The largest body that any URL takes, in bytes.
+pub const BODY_LIMIT: usize = 64 * 1024;

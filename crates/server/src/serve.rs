@@ -1,0 +1,133 @@
+//! The listener: accepts connections with limits on what each may cost, and finishes what is in flight before it ends.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::io::ErrorKind;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::ConnectInfo;
+use axum::http::Request;
+use hyper::body::Incoming;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use hyper_util::server::graceful::GracefulShutdown;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tower::ServiceExt;
+
+use crate::app::StartError;
+
+/// Binds the address. The error says what to do.
+pub async fn bind(address: SocketAddr) -> Result<TcpListener, StartError> {
+    TcpListener::bind(address).await.map_err(|error| {
+        StartError::System(match error.kind() {
+            ErrorKind::AddrInUse => format!(
+                "listen: {address} is in use by another program. Stop it, or choose another port: --listen {}:{}",
+                address.ip(),
+                address.port().wrapping_add(1)
+            ),
+            ErrorKind::PermissionDenied => {
+                format!("listen: {address} needs more rights than this user has; choose a port above 1023")
+            }
+            _ => format!("listen: cannot listen on {address}: {error}"),
+        })
+    })
+}
+
+/// Serves until `stop` resolves, then lets the requests in flight finish, for at most [`FINISH`].
+pub async fn serve(listener: TcpListener, router: Router, stop: impl Future<Output = ()>) {
+    let graceful = GracefulShutdown::new();
+    let places = Arc::new(Semaphore::new(CONNECTIONS));
+    let builder = builder();
+    tokio::pin!(stop);
+    loop {
+        let place = Arc::clone(&places).acquire_owned().await.expect("the semaphore is never closed");
+        let (stream, peer) = tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok(accepted) => accepted,
+                Err(error) => {
+                    tracing::warn!(%error, "a connection could not be accepted");
+                    // Most likely out of file descriptors: yielding lets others close theirs.
+                    tokio::task::yield_now().await;
+                    continue;
+                }
+            },
+            () = &mut stop => break,
+        };
+        let connection = connection(&builder, stream, peer, router.clone(), &graceful);
+        tokio::spawn(async move {
+            let _place = place;
+            connection.await;
+        });
+    }
+    drop(listener);
+    if tokio::time::timeout(FINISH, graceful.shutdown()).await.is_err() {
+        tracing::warn!("some requests took longer than {FINISH:?} to finish and were cut off");
+    }
+}
+
+fn connection(
+    builder: &Builder<TokioExecutor>,
+    stream: TcpStream,
+    peer: SocketAddr,
+    router: Router,
+    graceful: &GracefulShutdown,
+) -> impl Future<Output = ()> + Send + 'static {
+    // Small answers must not wait for the client's acknowledgement of the one before.
+    let _ = stream.set_nodelay(true);
+    let service = hyper::service::service_fn(move |request: Request<Incoming>| {
+        let router = router.clone();
+        async move {
+            let mut request = request.map(Body::new);
+            request.extensions_mut().insert(ConnectInfo(peer));
+            Ok::<_, Infallible>(router.oneshot(request).await.unwrap_or_else(|never| match never {}))
+        }
+    });
+    let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
+    let watched = graceful.watch(connection);
+    async move {
+        if let Err(error) = watched.await {
+            tracing::debug!(%peer, error, "a connection ended early");
+        }
+    }
+}
+
+fn builder() -> Builder<TokioExecutor> {
+    let mut builder = Builder::new(TokioExecutor::new());
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_TIMEOUT)
+        .max_buf_size(HEADER_BYTES)
+        .max_headers(HEADER_COUNT);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_header_list_size(HEADER_BYTES as u32)
+        .max_concurrent_streams(STREAMS)
+        .keep_alive_interval(Duration::from_secs(20))
+        .keep_alive_timeout(HEADER_TIMEOUT);
+    builder
+}
+
+/// How long a client may take to send the head of a request; also how long an idle connection is kept.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// The largest head of a request, in bytes.
+const HEADER_BYTES: usize = 32 * 1024;
+
+/// Most header fields of a request.
+const HEADER_COUNT: usize = 64;
+
+/// Most requests at a time on one HTTP/2 connection.
+const STREAMS: u32 = 100;
+
+/// Most connections at a time; more wait in the system's queue.
+const CONNECTIONS: usize = 10_000;
+
+/// How long requests in flight get to finish.
+const FINISH: Duration = Duration::from_secs(10);

@@ -1,0 +1,192 @@
+//! Sessions for programs: the one in use, and the list of all.
+
+use axum::Json;
+use axum::extract::Path;
+use domain::revocation::Receipt;
+use domain::{EndedWhy, Session, SessionId};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::app::App;
+use crate::failure::{Failure, Problem};
+use crate::proofs::{Authenticated, CsrfToken};
+
+/// A session, as its own user sees it. Times are unix milliseconds.
+#[derive(Serialize, ToSchema)]
+pub struct SessionView {
+    /// The `sid` of its tokens.
+    session_id: String,
+    /// A readable name of the device.
+    #[schema(example = "Firefox on Linux")]
+    device: String,
+    /// Where the login came from.
+    #[schema(example = "192.0.2.7")]
+    ip: String,
+    /// What was handed out: `cookie`, `tokens`, or `cookie and tokens`.
+    #[schema(example = "cookie")]
+    kind: &'static str,
+    /// How the user logged in (RFC 8176).
+    #[schema(example = json!(["pwd"]))]
+    amr: Vec<String>,
+    /// When it began.
+    created_at: i64,
+    /// When it was last used, at most a minute behind.
+    seen_at: i64,
+    /// When it ends at the latest.
+    expires_at: i64,
+    /// Whether it is the one that asked.
+    current: bool,
+}
+
+/// The session in use, and whose it is.
+#[derive(Serialize, ToSchema)]
+pub struct CurrentSession {
+    #[serde(flatten)]
+    session: SessionView,
+    /// Whose it is.
+    user: User,
+    /// For `X-CSRF-Token`; only when the cookie asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    csrf_token: Option<String>,
+}
+
+/// A user, as they see themselves.
+#[derive(Serialize, ToSchema)]
+pub struct User {
+    /// Stable, never reused; the `sub` of tokens.
+    user_id: String,
+    #[schema(example = "kavya")]
+    username: String,
+    /// Absent if none was given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    email: Option<String>,
+    roles: Vec<String>,
+}
+
+/// All sessions of the user.
+#[derive(Serialize, ToSchema)]
+pub struct Sessions {
+    /// The one seen last comes first.
+    sessions: Vec<SessionView>,
+}
+
+/// What ending sessions did.
+#[derive(Serialize, ToSchema)]
+pub struct Ended {
+    /// How many there were to end.
+    ended: usize,
+    /// When it was committed, in unix milliseconds.
+    revoked_at: i64,
+}
+
+/// `GET /api/v1/session`.
+#[utoipa::path(get, path = "/api/v1/session", tag = "Session",
+    summary = "The session in use",
+    security(("access_token" = []), ("session_cookie" = [])),
+    responses(
+        (status = 200, description = "The session", body = CurrentSession),
+        (status = 401, description = "No valid credential", body = Problem),
+    ))]
+pub async fn current(Authenticated(credential): Authenticated, app: App) -> Result<Json<CurrentSession>, Failure> {
+    let live = app.store.session(credential.session_id()).await?.ok_or(Failure::Unauthenticated(None))?;
+    let account = live.account;
+    let user = User {
+        user_id: account.user_id.to_string(),
+        username: account.username.to_string(),
+        email: account.email.map(|email| email.to_string()),
+        roles: account.roles.as_slice().to_vec(),
+    };
+    let csrf_token = credential.cookie().map(|known| CsrfToken::of_session(&app, known).0);
+    let session = SessionView::of(live.session, credential.session_id());
+    Ok(Json(CurrentSession { session, user, csrf_token }))
+}
+
+/// `GET /api/v1/sessions`.
+#[utoipa::path(get, path = "/api/v1/sessions", tag = "Session",
+    summary = "All sessions of the user",
+    security(("access_token" = []), ("session_cookie" = [])),
+    responses(
+        (status = 200, description = "The sessions", body = Sessions),
+        (status = 401, description = "No valid credential", body = Problem),
+    ))]
+pub async fn list(Authenticated(credential): Authenticated, app: App) -> Result<Json<Sessions>, Failure> {
+    let current = credential.session_id();
+    let sessions = app.store.sessions_of(credential.user_id(), app.clock.now()).await?;
+    Ok(Json(Sessions { sessions: sessions.into_iter().map(|session| SessionView::of(session, current)).collect() }))
+}
+
+/// `DELETE /api/v1/session`.
+#[utoipa::path(delete, path = "/api/v1/session", tag = "Session",
+    summary = "End the session in use",
+    description = "As `POST /logout`. With the cookie, `X-CSRF-Token` must be there too.",
+    security(("access_token" = []), ("session_cookie" = [])),
+    responses(
+        (status = 200, description = "Ended", body = Ended),
+        (status = 401, description = "No valid credential", body = Problem),
+    ))]
+pub async fn end_current(Authenticated(credential): Authenticated, app: App) -> Result<Json<Ended>, Failure> {
+    let now = app.clock.now();
+    let keep = app.memory.keep_until(now);
+    let receipt = app.store.end_session(credential.session_id(), EndedWhy::Logout, keep, now).await?;
+    Ok(ended(&receipt, &app))
+}
+
+/// `DELETE /api/v1/sessions/{session_id}`.
+#[utoipa::path(delete, path = "/api/v1/sessions/{session_id}", tag = "Session",
+    summary = "End one session",
+    params(("session_id" = String, Path, description = "One of the user's own sessions",
+            example = "5f0c1c62-93ab-44ce-9d3b-0d6d4d0c8f3e")),
+    security(("access_token" = []), ("session_cookie" = [])),
+    responses(
+        (status = 200, description = "Ended, now or before", body = Ended),
+        (status = 404, description = "The user has no such session", body = Problem),
+    ))]
+pub async fn end_one(
+    Authenticated(credential): Authenticated,
+    Path(session_id): Path<String>,
+    app: App,
+) -> Result<Json<Ended>, Failure> {
+    let session_id: SessionId = session_id.parse().map_err(|_| Failure::NotFound)?;
+    let now = app.clock.now();
+    let (user_id, keep) = (credential.user_id(), app.memory.keep_until(now));
+    let receipt = app.store.end_session_of(user_id, session_id, EndedWhy::EndedByUser, keep, now).await?;
+    Ok(ended(&receipt.ok_or(Failure::NotFound)?, &app))
+}
+
+/// `DELETE /api/v1/sessions`.
+#[utoipa::path(delete, path = "/api/v1/sessions", tag = "Session",
+    summary = "End all other sessions",
+    description = "All sessions of the user but the one in use.",
+    security(("access_token" = []), ("session_cookie" = [])),
+    responses(
+        (status = 200, description = "Ended", body = Ended),
+        (status = 401, description = "No valid credential", body = Problem),
+    ))]
+pub async fn end_others(Authenticated(credential): Authenticated, app: App) -> Result<Json<Ended>, Failure> {
+    let now = app.clock.now();
+    let (user_id, own) = (credential.user_id(), credential.session_id());
+    let keep = app.memory.keep_until(now);
+    let receipt = app.store.end_other_sessions(user_id, own, EndedWhy::EndedByUser, keep, now).await?;
+    Ok(ended(&receipt, &app))
+}
+
+fn ended(receipt: &Receipt, app: &App) -> Json<Ended> {
+    app.memory.heed(receipt);
+    Json(Ended { ended: receipt.revocations.len(), revoked_at: receipt.revoked_at.0 })
+}
+
+impl SessionView {
+    fn of(session: Session, current: SessionId) -> Self {
+        Self {
+            session_id: session.session_id.to_string(),
+            device: domain::device::name(&session.user_agent),
+            ip: session.ip.to_string(),
+            kind: session.views(),
+            current: session.session_id == current,
+            created_at: session.created_at.0,
+            seen_at: session.seen_at.0,
+            expires_at: session.expires_at.0,
+            amr: session.amr,
+        }
+    }
+}

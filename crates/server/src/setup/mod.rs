@@ -1,0 +1,121 @@
+//! The first administrator, created through a link that the server prints once and that works once.
+
+use askama::Template;
+use axum::extract::Path;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{AppendHeaders, IntoResponse, Redirect, Response};
+use domain::{OneTimeSecret, Roles, SecretHash, Span};
+
+use crate::app::{App, StartError};
+use crate::failure::Failure;
+use crate::layout::{Base, FieldErrors};
+use crate::limits;
+use crate::new_account::{NewAccount, admit, taken};
+use crate::proofs::{ClientIp, Posted};
+
+#[derive(Template)]
+#[template(path = "setup/page.html")]
+struct SetupPage {
+    page: Base,
+    action: String,
+    username: String,
+    email: String,
+    errors: FieldErrors,
+}
+
+#[derive(Template)]
+#[template(path = "setup/gone.html")]
+struct SetupGone {
+    page: Base,
+}
+
+/// A new link, if there is no administrator yet. The earlier link stops working.
+pub async fn offer(app: &App) -> Result<Option<String>, StartError> {
+    let secret = OneTimeSecret(crate::random::bytes());
+    let now = app.clock.now();
+    let offered = app.store.offer_setup(secret.hash(), now + LINK_LIFETIME, now).await?;
+    Ok(offered.then(|| format!("{}/setup/{PREFIX}{}", app.public_url, token::base64url::encode(secret.0))))
+}
+
+/// `GET /setup/{secret}`. Looking at it uses nothing up.
+pub async fn page(Path(secret): Path<String>, headers: HeaderMap, app: App) -> Result<Response, Failure> {
+    let open = match parse(&secret) {
+        Some(hash) => app.store.setup_is_open(hash, app.clock.now()).await?,
+        None => false,
+    };
+    if !open {
+        return Ok(gone(&headers, &app));
+    }
+    let empty = NewAccount { username: String::new(), email: String::new(), password: String::new().into() };
+    Ok(form(empty, &secret, Vec::new(), &headers, &app))
+}
+
+/// `POST /setup/{secret}`.
+pub async fn submit(
+    Path(secret): Path<String>,
+    from: ClientIp,
+    headers: HeaderMap,
+    app: App,
+    posted: Posted<NewAccount>,
+) -> Result<Response, Failure> {
+    limits::network(&app, from).await?;
+    let now = app.clock.now();
+    let Some(hash) = parse(&secret) else { return Ok(gone(&headers, &app)) };
+    // Asked before the password is hashed, and decided again by the one statement that creates the account.
+    if !app.store.setup_is_open(hash, now).await? {
+        return Ok(gone(&headers, &app));
+    }
+    let user = match posted.form.check(Roles::admin(), &app).await {
+        Err(Failure::Invalid(errors)) => return Ok(form(posted.form, &secret, errors, &headers, &app)),
+        checked => checked?,
+    };
+    let user_id = user.user_id;
+    match app.store.create_first_admin(hash, user, now).await {
+        Ok(true) => {}
+        Ok(false) => return Ok(gone(&headers, &app)),
+        Err(store::Error::Taken(what)) => {
+            let Failure::Invalid(errors) = taken(what) else { return Err(Failure::NotFound) };
+            return Ok(form(posted.form, &secret, errors, &headers, &app));
+        }
+        Err(error) => return Err(error.into()),
+    }
+    tracing::info!(ip = %from.0, %user_id, "the first administrator was created");
+    let account = app.store.account(user_id).await?.ok_or(Failure::NotFound)?;
+    let issued = admit(&account, from, &headers, &app).await?;
+    let cookie = issued.cookie.map(|cookie| AppendHeaders([(header::SET_COOKIE, cookie)]));
+    Ok((cookie, Redirect::to("/dashboard")).into_response())
+}
+
+fn form(
+    typed: NewAccount,
+    secret: &str,
+    errors: Vec<(&'static str, String)>,
+    headers: &HeaderMap,
+    app: &App,
+) -> Response {
+    let status = if errors.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
+    let view = SetupPage {
+        page: Base::of(app, headers, None),
+        action: format!("/setup/{secret}"),
+        username: typed.username,
+        email: typed.email,
+        errors: FieldErrors::new(errors),
+    };
+    view.page.respond(status, &view)
+}
+
+fn gone(headers: &HeaderMap, app: &App) -> Response {
+    let view = SetupGone { page: Base::of(app, headers, None) };
+    view.page.respond(StatusCode::NOT_FOUND, &view)
+}
+
+fn parse(secret: &str) -> Option<SecretHash> {
+    let bytes = token::base64url::decode_array(secret.strip_prefix(PREFIX)?).ok()?;
+    Some(OneTimeSecret(bytes).hash())
+}
+
+/// So that leak scanners know one when they see it.
+const PREFIX: &str = "wws_";
+
+/// How long a link works.
+const LINK_LIFETIME: Span = Span::hours(24);
