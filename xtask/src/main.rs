@@ -1,2 +1,31 @@
-//! xtask.
-fn main() {}
+//! The front door for contributors: `cargo xtask test`, `cargo xtask ci`. One file per command.
+
+#![allow(clippy::print_stdout, reason = "a program for people at a terminal")]
+
+mod ci;
+mod counted;
+mod place;
+mod setup;
+mod steps;
+mod test;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+/// Build, test and check Watchword.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", max_term_width = 100)]
+enum Command {
+    /// Run every test: Rust, Python and Node clients, browser. Installs what they need first
+    Test(test::Test),
+    /// Run every test, then check format, lints and dependencies; this is what CI runs
+    Ci,
+}
+
+fn main() -> ExitCode {
+    match Command::parse() {
+        Command::Test(test) => steps::run(test.steps()),
+        Command::Ci => steps::run(ci::steps()),
+    }
+}

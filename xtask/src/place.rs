@@ -1,0 +1,37 @@
+//! Where things are: folders of the project, programs on this machine.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// The project's folder.
+pub(crate) fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask is a folder of the project")
+}
+
+/// The server as cargo builds it: in the same folder as this program.
+pub(crate) fn server_binary() -> PathBuf {
+    let own = std::env::current_exe().expect("a running program has a file");
+    own.with_file_name(format!("watchword{}", std::env::consts::EXE_SUFFIX))
+}
+
+/// The cargo that started this program.
+pub(crate) fn cargo(arguments: &[&str]) -> Command {
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.args(arguments).current_dir(root());
+    cargo
+}
+
+/// The first of these programs that is on `PATH`.
+pub(crate) fn program(names: &[&str]) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    let folders: Vec<PathBuf> = std::env::split_paths(&path).collect();
+    names.iter().find_map(|name| folders.iter().map(|folder| folder.join(name)).find(|file| file.is_file()))
+}
+
+/// The names under which browsers of the Chromium family are installed.
+pub(crate) const CHROMIUM: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
+
+/// The folder of the Python environment that the tests run in.
+pub(crate) fn python_environment() -> PathBuf {
+    root().join(".work/python")
+}

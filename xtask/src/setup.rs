@@ -1,0 +1,121 @@
+//! Installs what the client and browser tests need: Debian packages, a Python environment, Node packages.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, bail};
+
+use crate::place::{CHROMIUM, program, python_environment, root};
+use crate::test::Part;
+
+/// Sets up what these parts need; what is there already is left alone.
+pub(crate) fn run(parts: &[Part]) -> anyhow::Result<()> {
+    debian_packages(parts)?;
+    if parts.contains(&Part::Python) {
+        python()?;
+    }
+    if parts.contains(&Part::Node) || parts.contains(&Part::Browser) {
+        node()?;
+    }
+    Ok(())
+}
+
+fn debian_packages(parts: &[Part]) -> anyhow::Result<()> {
+    let (python, browser) = (parts.contains(&Part::Python), parts.contains(&Part::Browser));
+    let node = browser || parts.contains(&Part::Node);
+    let needs = [
+        ("python3-venv", python && !succeeds("python3", &["-c", "import venv, ensurepip"])),
+        ("nodejs", node && program(&["node"]).is_none()),
+        ("npm", node && program(&["npm"]).is_none()),
+        ("chromium", browser && program(&CHROMIUM).is_none()),
+    ];
+    let missing: Vec<&str> = needs.iter().filter(|(_, is_missing)| *is_missing).map(|(package, _)| *package).collect();
+    if missing.is_empty() {
+        println!("programs: nothing to install");
+        return Ok(());
+    }
+    let list = missing.join(" ");
+    if !succeeds("sh", &["-c", "test \"$(id -u)\" = 0"]) || program(&["apt-get"]).is_none() {
+        bail!("these packages are missing; install them and run this again: {list}");
+    }
+    println!("programs: installing {list}");
+    let apt = |arguments: &[&str]| {
+        let mut command = Command::new("apt-get");
+        command.args(arguments).env("DEBIAN_FRONTEND", "noninteractive");
+        done(&mut command)
+    };
+    apt(&["update", "--quiet"])?;
+    let install = ["install", "--yes", "--quiet", "--no-install-recommends"];
+    apt(&[&install[..], &missing[..]].concat())
+}
+
+fn python() -> anyhow::Result<()> {
+    let folder = root().join("tests/clients/python");
+    let environment = python_environment();
+    let stamp = Stamp::new(&folder.join("requirements.txt"), &environment.join("installed.txt"))?;
+    if stamp.is_current() && succeeds(environment.join("bin/pytest"), &["--version"]) {
+        println!("Python packages: as in requirements.txt already");
+        return Ok(());
+    }
+    println!("Python packages: installing requirements.txt in .work/python");
+    done(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&environment))?;
+    let install = ["install", "--quiet", "--disable-pip-version-check", "--no-input", "--requirement"];
+    done(Command::new(environment.join("bin/pip")).args(install).arg(folder.join("requirements.txt")))?;
+    stamp.set()
+}
+
+fn node() -> anyhow::Result<()> {
+    let is_new_enough = format!("process.exit(process.versions.node.split('.')[0] >= {NODE} ? 0 : 1)");
+    if !succeeds("node", &["--eval", &is_new_enough]) {
+        bail!("Node {NODE} or newer is needed, and `node` is older: see https://nodejs.org/en/download");
+    }
+    let folder = root().join("tests");
+    let modules = folder.join("node_modules");
+    let stamp = Stamp::new(&folder.join("package-lock.json"), &modules.join("installed.json"))?;
+    if stamp.is_current() {
+        println!("Node packages: as in package-lock.json already");
+        return Ok(());
+    }
+    println!("Node packages: installing package-lock.json in tests/node_modules");
+    // The packages are used as they are: none of them needs to run a script to be installed.
+    done(Command::new("npm").args(["ci", "--ignore-scripts"]).current_dir(&folder))?;
+    stamp.set()
+}
+
+/// Remembers which lock file was installed, by a copy of it.
+struct Stamp {
+    lock: String,
+    file: std::path::PathBuf,
+}
+
+impl Stamp {
+    fn new(lock: &Path, file: &Path) -> anyhow::Result<Self> {
+        let lock = fs::read_to_string(lock).with_context(|| format!("cannot read {}", lock.display()))?;
+        Ok(Self { lock, file: file.to_owned() })
+    }
+
+    fn is_current(&self) -> bool {
+        fs::read_to_string(&self.file).is_ok_and(|installed| installed == self.lock)
+    }
+
+    fn set(&self) -> anyhow::Result<()> {
+        fs::write(&self.file, &self.lock).with_context(|| format!("cannot write {}", self.file.display()))
+    }
+}
+
+fn succeeds(program: impl AsRef<std::ffi::OsStr>, arguments: &[&str]) -> bool {
+    Command::new(program).args(arguments).output().is_ok_and(|output| output.status.success())
+}
+
+fn done(command: &mut Command) -> anyhow::Result<()> {
+    let text = format!("{command:?}").replace('"', "");
+    let status = command.status().with_context(|| format!("cannot start: {text}"))?;
+    if !status.success() {
+        bail!("this did not work ({status}): {text}");
+    }
+    Ok(())
+}
+
+/// The oldest Node that the packages run on.
+const NODE: u32 = 20;

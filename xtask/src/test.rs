@@ -1,0 +1,94 @@
+//! `cargo xtask test`: every test, on a fresh machine too.
+
+use std::process::Command;
+
+use clap::ValueEnum;
+
+use crate::counted::{self, Runner};
+use crate::place::{CHROMIUM, cargo, program, python_environment, root, server_binary};
+use crate::setup;
+use crate::steps::{Outcome, Ran, Step};
+
+#[derive(clap::Args, Default)]
+pub(crate) struct Test {
+    /// Run only these tests; may be given several times
+    #[arg(long, value_name = "PART")]
+    only: Vec<Part>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Part {
+    /// `cargo test`: units, documentation examples, and the server over HTTP
+    Rust,
+    /// Flask and `PyJWT` programs that trust our tokens
+    Python,
+    /// A Node program that trusts our tokens
+    Node,
+    /// A person with Chromium
+    Browser,
+}
+
+impl Test {
+    /// The steps of the parts that were asked for.
+    pub(crate) fn steps(self) -> Vec<Step> {
+        let parts = if self.only.is_empty() { Part::value_variants().to_vec() } else { self.only };
+        let has = |part| parts.contains(&part);
+        let (rust, python, node, browser) = (has(Part::Rust), has(Part::Python), has(Part::Node), has(Part::Browser));
+        let mut steps = Vec::new();
+        if python || node || browser {
+            steps.push(Step::new("set-up", move || setup::run(&parts).into()));
+        }
+        if rust {
+            steps.push(Step::new("rust tests", rust_tests));
+        }
+        if python || node || browser {
+            steps.push(Step::new("build", || passes(cargo(&["build", "--package", "watchword"]))));
+        }
+        if python {
+            steps.push(Step::new("python tests", python_tests));
+        }
+        if node {
+            steps.push(Step::new("node tests", || node_tests("tests/clients/node")));
+        }
+        if browser {
+            steps.push(Step::new("browser tests", || node_tests("tests/browser")));
+        }
+        steps
+    }
+}
+
+/// Passes if the command does.
+pub(crate) fn passes(mut command: Command) -> Ran {
+    let ended = command.status().map_err(anyhow::Error::from);
+    let result = ended.and_then(|status| {
+        anyhow::ensure!(status.success(), "{status}; see above");
+        Ok(())
+    });
+    result.into()
+}
+
+fn rust_tests() -> Ran {
+    counted::run(cargo(&["test", "--workspace", "--no-fail-fast"]), Runner::Cargo)
+}
+
+fn python_tests() -> Ran {
+    let mut pytest = Command::new(python_environment().join("bin/pytest"));
+    pytest.current_dir(root().join("tests/clients/python")).env("SERVER_BINARY", server_binary());
+    counted::run(pytest, Runner::Pytest)
+}
+
+/// Runs the test files of a folder, each in a process of its own.
+fn node_tests(folder: &str) -> Ran {
+    let files = std::fs::read_dir(root().join(folder)).into_iter().flatten().flatten().map(|entry| entry.path());
+    let mut files: Vec<_> = files.filter(|path| path.to_string_lossy().ends_with(".test.mjs")).collect();
+    files.sort();
+    if files.is_empty() {
+        return Ran { tests: counted::Counts::default(), outcome: Outcome::Failed(format!("{folder} has no tests")) };
+    }
+    let mut node = Command::new("node");
+    node.args(["--test", "--test-reporter=spec"]).args(files).current_dir(root()).env("SERVER_BINARY", server_binary());
+    if let Some(chromium) = program(&CHROMIUM) {
+        node.env("CHROMIUM", chromium);
+    }
+    counted::run(node, Runner::Node)
+}
