@@ -167,17 +167,7 @@ fn insert(sql: Sql<'_>, new: &NewSession) -> Result<bool, Error> {
 }
 
 fn find(sql: Sql<'_>, session_id: SessionId) -> Result<Option<Live>, Error> {
-    sql.one(
-        concat!(
-            "select ",
-            session_columns!(),
-            ", ",
-            account_columns!(),
-            " from sessions s join users u using (user_id) where s.session_id = $1"
-        ),
-        &[&session_id.0],
-        live,
-    )
+    sql.one(FIND, &[&session_id.0], live)
 }
 
 /// The columns that [`session`] reads, of `sessions s`.
@@ -188,6 +178,14 @@ macro_rules! session_columns {
     };
 }
 pub(crate) use session_columns;
+
+const FIND: &str = concat!(
+    "select ",
+    session_columns!(),
+    ", ",
+    account_columns!(),
+    " from sessions s join users u using (user_id) where s.session_id = $1"
+);
 
 /// Reads the columns of a session, then those of its account.
 pub(crate) fn live(row: &mut Columns<'_>) -> Result<Live, Error> {
@@ -235,7 +233,21 @@ fn read_amr(text: &str) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Options;
     use proptest::prelude::*;
+    use rusqlite::StatementStatus;
+
+    #[tokio::test]
+    async fn the_statement_of_every_request_is_compiled_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let options = Options { readers: 1, ..Options::new(folder.path().join("watchword.db")) };
+        let store = Store::open(&options).unwrap();
+        for n in 0..3 {
+            assert!(store.session(SessionId([n; 16])).await.unwrap().is_none());
+        }
+        let status = |status| store.read(|sql| Ok(sql.0.prepare_cached(FIND)?.get_status(status))).unwrap();
+        assert_eq!((status(StatementStatus::Run), status(StatementStatus::RePrepare)), (3, 0));
+    }
 
     proptest! {
         #[test]
