@@ -4,7 +4,7 @@ use axum::http::HeaderValue;
 use domain::{Account, CookieSecret, Grant, GrantId, SessionId, Span, UnixMillis};
 use serde::Serialize;
 use store::{Live, NewGrant, NewSession};
-use token::{Claims, Profile, RefreshToken};
+use token::{Claims, RefreshToken};
 use utoipa::ToSchema;
 
 use crate::app::App;
@@ -118,16 +118,11 @@ pub fn tokens(app: &App, live: &Live, grant: &Grant, fresh: bool, read_at: UnixM
     let jitter = Span(crate::random::below(lifetime.0 / 20));
     let expires_at = (read_at + lifetime - jitter).min(session.expires_at);
     let issuer = app.public_url.as_str();
-    let audience = match (&app.config.tokens.audience, app.keys.profile) {
-        (Some(audience), _) => vec![audience.clone()],
-        // flask-jwt-extended refuses an audience that it was not told of.
-        (None, Profile::FlaskJwtExtended) => Vec::new(),
-        (None, Profile::Rfc9068) => vec![issuer.to_owned()],
-    };
+    let audience = app.config.tokens.audience.as_deref().unwrap_or(issuer);
     let claims = Claims {
         iss: issuer.to_owned(),
         sub: account.user_id.to_string(),
-        aud: audience,
+        aud: vec![audience.to_owned()],
         exp: expires_at.seconds(),
         iat: read_at.seconds(),
         jti: token::base64url::encode(crate::random::bytes::<16>()),

@@ -29,5 +29,5 @@ mod published_keys;
 mod random;
 mod refresh;
 mod session_api;
-mod setup;
+pub mod setup;
 mod signup;

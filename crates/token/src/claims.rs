@@ -6,9 +6,10 @@ use std::fmt;
 use serde::de::{Error, SeqAccess, Visitor};
 use serde::ser::Serializer;
 use serde::{Deserialize, Deserializer, Serialize};
+use uuid::Uuid;
 
 use crate::jws::present;
-use crate::{Profile, Refused, base64url, shape};
+use crate::{Profile, Refused, shape};
 
 /// The claims of an access token (RFC 9068 §2.2), and those by which it can be revoked.
 ///
@@ -32,7 +33,7 @@ pub struct Claims {
     pub jti: String,
     /// Before when it is not valid, in unix seconds.
     pub nbf: Option<i64>,
-    /// The session that it belongs to; base64url in JSON.
+    /// The session that it belongs to; written as hyphenated lower-case UUID, as the server's API names it.
     pub sid: [u8; 16],
     /// The client that it was issued to.
     pub client_id: String,
@@ -57,28 +58,7 @@ pub struct Claims {
 impl Claims {
     /// The user that it speaks for; `None` when `sub` is not a user id in its one spelling.
     pub fn user(&self) -> Option<[u8; 16]> {
-        let text = self.sub.as_bytes();
-        if text.len() != 36 {
-            return None;
-        }
-        let mut id = [0; 16];
-        let mut at = 0;
-        for (index, &byte) in text.iter().enumerate() {
-            if matches!(index, 8 | 13 | 18 | 23) {
-                if byte != b'-' {
-                    return None;
-                }
-                continue;
-            }
-            let digit = match byte {
-                b'0'..=b'9' => byte - b'0',
-                b'a'..=b'f' => byte - b'a' + 10,
-                _ => return None,
-            };
-            id[at / 2] = id[at / 2] << 4 | digit;
-            at += 1;
-        }
-        Some(id)
+        parse_id(&self.sub)
     }
 
     /// Writes the payload.
@@ -92,7 +72,7 @@ impl Claims {
             iat: self.iat,
             nbf: self.nbf.or(is_flask.then_some(self.iat)),
             jti: &self.jti,
-            sid: base64url::encode(self.sid),
+            sid: format_id(self.sid),
             client_id: &self.client_id,
             scope: &self.scope,
             roles: &self.roles,
@@ -120,17 +100,16 @@ impl Claims {
                 return Err(Refused::Type);
             }
         }
-        let aud = if is_flask { read.aud.unwrap_or_default() } else { required(read.aud, "aud")? };
         let sid = required(read.sid, "sid")?;
         Ok(Self {
             iss: required(read.iss, "iss")?,
             sub: non_empty(required(read.sub, "sub")?)?,
-            aud: aud.0,
+            aud: required(read.aud, "aud")?.0,
             exp: required(read.exp, "exp")?,
             iat: required(read.iat, "iat")?,
             jti: non_empty(required(read.jti, "jti")?)?,
             nbf: read.nbf,
-            sid: base64url::decode_array(sid.as_bytes()).map_err(|_| Refused::Claims)?,
+            sid: parse_id(&sid).ok_or(Refused::Claims)?,
             client_id: required(read.client_id, "client_id")?,
             scope: read.scope.unwrap_or_default(),
             roles: read.roles.unwrap_or_default(),
@@ -142,6 +121,16 @@ impl Claims {
             rat: required(read.rat, "rat")?,
         })
     }
+}
+
+/// An id in its one spelling: a hyphenated UUID in lower case (RFC 9562 §4).
+fn parse_id(text: &str) -> Option<[u8; 16]> {
+    let id = Uuid::try_parse(text).ok()?;
+    (format_id(*id.as_bytes()) == text).then(|| *id.as_bytes())
+}
+
+fn format_id(id: [u8; 16]) -> String {
+    Uuid::from_bytes(id).hyphenated().to_string()
 }
 
 fn required<T>(claim: Option<T>, name: &'static str) -> Result<T, Refused> {
@@ -159,7 +148,6 @@ const ACCESS: &str = "access";
 struct Written<'a> {
     iss: &'a str,
     sub: &'a str,
-    #[serde(skip_serializing_if = "OneOrMany::is_empty")]
     aud: OneOrMany<'a>,
     exp: i64,
     iat: i64,
@@ -187,12 +175,6 @@ struct Written<'a> {
 
 /// `aud` as it is written: one audience as a string, more as an array (RFC 7519 §4.1.3).
 struct OneOrMany<'a>(&'a [String]);
-
-impl OneOrMany<'_> {
-    fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-}
 
 impl Serialize for OneOrMany<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

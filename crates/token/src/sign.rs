@@ -7,9 +7,7 @@ use crate::{Claims, SigningKey, jws};
 pub enum Profile {
     /// JWT access tokens as standardized: `typ` is `at+jwt`, `aud` is required (RFC 9068).
     Rfc9068,
-    /// What flask-jwt-extended accepts unchanged: `typ` is `JWT`; `type` is `access`; `fresh` and `nbf` are there. `aud`
-    /// is written and demanded only if the claims have one: PyJWT, on which that library rests, refuses an `aud` that it
-    /// was neither told to expect nor to ignore.
+    /// What flask-jwt-extended accepts unchanged: `typ` is `JWT`; `type` is `access`; `fresh` and `nbf` are there.
     FlaskJwtExtended,
 }
 

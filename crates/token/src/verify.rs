@@ -104,9 +104,7 @@ pub fn verify_with_kid(
     if claims.iss != expect.issuer {
         return Err(Refused::Issuer);
     }
-    // The Flask profile may go without `aud`; one that is there must fit all the same.
-    let needs_audience = expect.profile == Profile::Rfc9068 || !claims.aud.is_empty();
-    if needs_audience && !claims.aud.contains(&expect.audience) {
+    if !claims.aud.contains(&expect.audience) {
         return Err(Refused::Audience);
     }
     expect.judge_times(&claims, now_ms)?;
