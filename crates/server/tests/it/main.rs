@@ -1,0 +1,7 @@
+//! Black-box tests: one file per feature, over HTTP, against a server of their own with a clock that only they move.
+
+mod support;
+
+mod login;
+mod logout;
+mod refresh;

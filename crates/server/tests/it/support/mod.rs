@@ -1,0 +1,13 @@
+//! A server for one test, and the two kinds of clients that people have: a browser and a program.
+
+mod browser;
+mod client;
+mod logs;
+mod server;
+
+pub use browser::{Browser, Page};
+pub use client::{Client, Reply};
+pub use server::TestServer;
+
+/// A password that the rules accept.
+pub const PASSWORD: &str = "six quiet otters swim";

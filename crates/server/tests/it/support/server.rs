@@ -1,0 +1,184 @@
+//! The server under test: the real routes over a real SQLite file in a folder of its own.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::ConnectInfo;
+use axum::http::{Request, Response};
+use domain::{Roles, Span, UserId};
+use store::{NewUser, Options, Store};
+use tempfile::TempDir;
+use tower::ServiceExt;
+use tracing::subscriber::DefaultGuard;
+use watchword::app::App;
+use watchword::clock::Clock;
+use watchword::config::{Config, Overrides};
+
+use super::logs::Logs;
+use super::{Browser, Client, PASSWORD};
+
+pub struct TestServer {
+    pub app: App,
+    router: Router,
+    moment: Arc<AtomicI64>,
+    folder: TempDir,
+    logs: Logs,
+    secrets: Mutex<Vec<String>>,
+    failures: Mutex<Vec<String>>,
+    _guard: DefaultGuard,
+}
+
+impl TestServer {
+    /// A server on the default configuration, as if at <https://login.example.org>.
+    pub async fn start() -> Arc<Self> {
+        Self::with("").await
+    }
+
+    /// A server with some keys of the configuration file set.
+    pub async fn with(toml: &str) -> Arc<Self> {
+        Self::with_env(toml, &[]).await
+    }
+
+    /// The same with environment variables.
+    pub async fn with_env(toml: &str, env: &[(&str, &str)]) -> Arc<Self> {
+        let folder = tempfile::tempdir().unwrap();
+        Self::over(folder, toml, env, T0).await
+    }
+
+    /// Stops this server and starts another one on the same files, as after a restart.
+    pub async fn restart(self: Arc<Self>, toml: &str) -> Arc<Self> {
+        let this = Arc::into_inner(self).expect("no client of the old server is in use any more");
+        this.app.store.close().await;
+        let now = this.moment.load(Ordering::Relaxed);
+        let kept = tempfile::tempdir().unwrap();
+        for name in ["watchword.db", "watchword.key"] {
+            std::fs::copy(this.folder.path().join(name), kept.path().join(name)).unwrap();
+        }
+        drop(this);
+        Self::over(kept, toml, &[], now).await
+    }
+
+    async fn over(folder: TempDir, toml: &str, env: &[(&str, &str)], now: i64) -> Arc<Self> {
+        let (logs, guard) = Logs::capture();
+        let file = folder.path().join("watchword.toml");
+        let database = folder.path().join("watchword.db");
+        let base = if toml.contains("public_url") { "" } else { "public_url = 'https://login.example.org'\n" };
+        std::fs::write(&file, format!("database = 'sqlite:{}'\n{base}{toml}", database.display())).unwrap();
+        let env: Vec<_> = env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let config = Config::load(&Overrides { config: Some(file), ..Overrides::default() }, &env).unwrap();
+        let store = Store::open(&Options::new(&database)).unwrap();
+        let moment = Arc::new(AtomicI64::new(now));
+        let clock = Clock::manual(Arc::clone(&moment));
+        let bound = SocketAddr::from(([127, 0, 0, 1], 8080));
+        let app = App::start(config, &env, store, clock, bound).await.unwrap();
+        let router = watchword::routes::routes(&app);
+        Arc::new(Self {
+            app,
+            router,
+            moment,
+            folder,
+            logs,
+            secrets: Mutex::default(),
+            failures: Mutex::default(),
+            _guard: guard,
+        })
+    }
+
+    /// A person with a browser.
+    pub fn browser(self: &Arc<Self>) -> Browser {
+        Browser::new(Arc::clone(self))
+    }
+
+    /// A program.
+    pub fn client(self: &Arc<Self>) -> Client {
+        Client::new(Arc::clone(self))
+    }
+
+    /// An account with [`PASSWORD`], without going through a page.
+    pub async fn user(&self, name: &str, roles: &[&str]) -> UserId {
+        let now = self.app.clock.now();
+        let password = self.app.passwords.hash(PASSWORD.to_owned().into()).await.unwrap();
+        let mut random = [0; 10];
+        random[..name.len().min(10)].copy_from_slice(&name.as_bytes()[..name.len().min(10)]);
+        let new = NewUser {
+            user_id: UserId::new(now, &random),
+            username: name.parse().unwrap(),
+            email: Some(format!("{name}@example.org").parse().unwrap()),
+            password: Some(password),
+            roles: Roles::parse(roles.iter().copied()).unwrap(),
+            created_at: now,
+        };
+        self.app.store.add_user(new).await.unwrap().user_id
+    }
+
+    /// Moves the clock forward, and does what the jobs would have done by then.
+    pub async fn advance(&self, span: Span) {
+        self.moment.fetch_add(span.0, Ordering::Relaxed);
+        watchword::jobs::write_seen(&self.app).await.unwrap();
+    }
+
+    /// Steps the machine's clock back.
+    pub fn step_back(&self, span: Span) {
+        self.moment.fetch_sub(span.0, Ordering::Relaxed);
+    }
+
+    /// What is in the database's files, byte for byte.
+    pub fn database_bytes(&self) -> Vec<u8> {
+        let files = ["watchword.db", "watchword.db-wal"].map(|name| self.folder.path().join(name));
+        files.iter().filter_map(|path| std::fs::read(path).ok()).flatten().collect()
+    }
+
+    /// The folder with the database and the master key.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// What was logged so far.
+    pub fn logged(&self) -> String {
+        self.logs.text()
+    }
+
+    /// Accepts the server errors seen so far; without this, one fails the test at its end.
+    pub fn claim_failures(&self) -> Vec<String> {
+        std::mem::take(&mut self.failures.lock().unwrap())
+    }
+
+    /// Must not show up in any log.
+    pub(super) fn keep_secret(&self, secret: &str) {
+        if secret.len() >= 8 {
+            self.secrets.lock().unwrap().push(secret.to_owned());
+        }
+    }
+
+    /// Sends one request as if it had come from `peer`.
+    pub async fn send(&self, mut request: Request<Body>, peer: SocketAddr) -> Response<Body> {
+        request.extensions_mut().insert(ConnectInfo(peer));
+        let what = format!("{} {}", request.method(), request.uri());
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        if response.status().is_server_error() {
+            self.failures.lock().unwrap().push(format!("{what}: {}", response.status()));
+        }
+        response
+    }
+}
+
+impl Drop for TestServer {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            return;
+        }
+        let failures = self.failures.lock().unwrap();
+        assert!(failures.is_empty(), "server errors that the test did not claim: {failures:?}");
+        let logged = self.logs.text();
+        for secret in self.secrets.lock().unwrap().iter() {
+            assert!(!logged.contains(secret.as_str()), "a secret was logged");
+        }
+    }
+}
+
+/// When tests begin: 2027-01-15T08:00:00Z.
+pub const T0: i64 = 1_800_000_000_000;
