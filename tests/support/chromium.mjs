@@ -1,0 +1,79 @@
+// A person with Chromium: devices, what they do on our pages, and a watch on everything that must not happen.
+
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { createServer } from "node:http";
+
+import { chromium } from "playwright-core";
+
+import { PASSWORD } from "./watchword.mjs";
+
+const QUIET = ["--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
+
+/** Starts a browser that ends with the test `t`. */
+export async function browser(t) {
+  const started = await chromium.launch({
+    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+    args: ["--headless", "--no-sandbox", ...QUIET],
+    // The Back button must be as dangerous here as it is for everybody.
+    ignoreDefaultArgs: ["--disable-back-forward-cache"],
+  });
+  t.after(() => started.close());
+  return started;
+}
+
+/**
+ * A device: its own cookies, and one page. Whatever a script says in it, whatever the browser complains about and
+ * whatever the security policy stops is kept in `page.complaints`; the status of a page that was refused is not, nor
+ * that of the icon which Chromium asks for on its own when it shows JSON or text.
+ */
+export async function device(started, options = {}) {
+  const context = await started.newContext({ viewport: { width: 1280, height: 800 }, ...options });
+  context.setDefaultTimeout(10_000);
+  const page = await context.newPage();
+  page.complaints = [];
+  const keep = (text) => page.complaints.push(`${page.url()}: ${text}`);
+  page.on("dialog", (dialog) => (keep(`dialog: ${dialog.message()}`), dialog.dismiss()));
+  page.on("pageerror", (error) => keep(`error: ${error.message}`));
+  page.on("console", (message) => {
+    const isStatus = /^Failed to load resource: the server responded with a status of 4\d\d/.test(message.text());
+    const about = message.location().url;
+    const isExpected = isStatus && (about === page.url() || new URL(about).pathname === "/favicon.ico");
+    if (!isExpected) keep(`console: ${message.text()} (${about})`);
+  });
+  return page;
+}
+
+/** Fails if anything at all was complained about. */
+export function assertQuiet(...pages) {
+  assert.deepEqual(pages.flatMap((page) => page.complaints), []);
+}
+
+/** Fills in the form that ends with the button of this name, and presses it. */
+export async function submit(page, button, fields = {}) {
+  const form = page.locator("main form", { has: page.getByRole("button", { name: button }) });
+  for (const [label, text] of Object.entries(fields)) await form.getByLabel(label).fill(text);
+  await form.getByRole("button", { name: button }).click();
+}
+
+/** Logs in at the page that is shown now. */
+export function logIn(page, name, password = PASSWORD) {
+  return submit(page, "Log in", { "Username or e-mail": name, Password: password });
+}
+
+/** Fails unless the page has this heading. Waits for it. */
+export async function at(page, heading) {
+  await page.getByRole("heading", { level: 1, name: heading, exact: true }).waitFor();
+}
+
+/** Another site: serves `pages`, path to HTML, until the test ends. */
+export async function otherSite(t, host, pages) {
+  const server = createServer((request, response) => {
+    const html = pages[request.url];
+    response.writeHead(html ? 200 : 404, { "content-type": "text/html" }).end(html ?? "");
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  t.after(() => (server.closeAllConnections(), server.close()));
+  return `http://${host}:${server.address().port}`;
+}
