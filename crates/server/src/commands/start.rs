@@ -24,7 +24,7 @@ impl Server {
     pub async fn open(config: Config, env: &[(String, String)]) -> Result<Self, StartError> {
         let listener = serve::bind(config.listen.0).await?;
         let bound = listener.local_addr().map_err(|e| StartError::System(e.to_string()))?;
-        let store = Store::open(&Options::new(&config.database.0))?;
+        let store = Store::open(&Options { group: config.group_commit, ..Options::new(&config.database.0) })?;
         let clock = Clock::system(store.clock_floor().await?);
         let app = App::start(config, env, store, clock, bound).await?;
         Ok(Self { app, listener })

@@ -32,6 +32,8 @@ pub struct Config {
     pub listen: Listen,
     /// The SQLite file, such as `sqlite:watchword.db`.
     pub database: Database,
+    /// Most requests that share one commit of the database; 1 gives each a commit of its own, which is slower.
+    pub group_commit: usize,
     /// The address people type, such as `https://login.example.org`. Made from `listen` when that is on loopback.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub public_url: Option<PublicUrl>,
@@ -122,6 +124,9 @@ impl Config {
         self.tokens.check()?;
         self.passwords.check()?;
         self.throttle.check()?;
+        if !(1..=4096).contains(&self.group_commit) {
+            return Err(ConfigError("group_commit: must be 1 to 4096".to_owned()));
+        }
         if let Some(url) = &self.public_url {
             url.check(self.danger_plain_http)?;
         } else if !self.listen.is_loopback() {
@@ -155,6 +160,7 @@ impl Default for Config {
         Self {
             listen: Listen::default(),
             database: Database(PathBuf::from("watchword.db")),
+            group_commit: 256,
             public_url: None,
             danger_plain_http: false,
             master_key_file: None,

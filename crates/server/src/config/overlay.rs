@@ -66,6 +66,7 @@ const NOT_KEYS: [&str; 3] = ["WATCHWORD_CONFIG", super::tokens::SECRET_VARIABLE,
 pub(super) const KEYS: &[&[&str]] = &[
     &["listen"],
     &["database"],
+    &["group_commit"],
     &["public_url"],
     &["danger_plain_http"],
     &["master_key_file"],
