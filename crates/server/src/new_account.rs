@@ -9,6 +9,7 @@ use zeroize::Zeroizing;
 use crate::app::App;
 use crate::failure::Failure;
 use crate::issue::{self, Issued};
+use crate::memory::Known;
 use crate::proofs::ClientIp;
 
 /// What was typed.
@@ -52,14 +53,20 @@ pub fn taken(what: &'static str) -> Failure {
     Failure::field(field, "Somebody has this already. Choose another one.")
 }
 
-/// Logs a person in to the account that they have just made.
-pub async fn admit(account: &Account, from: ClientIp, headers: &HeaderMap, app: &App) -> Result<Issued, Failure> {
+/// Logs a person in to the account that they have just made. The session that their browser had before ends.
+pub async fn admit(
+    account: &Account,
+    before: Option<&Known>,
+    from: ClientIp,
+    headers: &HeaderMap,
+    app: &App,
+) -> Result<Issued, Failure> {
     let user_agent = headers.get("user-agent").and_then(|value| value.to_str().ok()).unwrap_or_default();
     let login = issue::Login {
         account,
         from,
         user_agent,
-        replaces: None,
+        replaces: before.map(|known| known.session.session_id),
         rehash: None,
         refund: Vec::new(),
         cookie: true,

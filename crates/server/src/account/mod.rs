@@ -1,7 +1,6 @@
 //! The list of a user's devices, and ending one, the others, or all.
 
 use askama::Template;
-use axum::extract::{Path, Query};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{AppendHeaders, IntoResponse, Redirect, Response};
 use domain::{EndedWhy, SessionId};
@@ -10,7 +9,7 @@ use serde::Deserialize;
 use crate::app::App;
 use crate::failure::Failure;
 use crate::layout::{Base, ago};
-use crate::proofs::{Authenticated, Posted};
+use crate::proofs::{Authenticated, InPath, InQuery, Posted};
 
 #[derive(Template)]
 #[template(path = "account/sessions.html")]
@@ -43,7 +42,7 @@ pub struct Asked {
 /// `GET /account/sessions`.
 pub async fn page(
     Authenticated(credential): Authenticated,
-    Query(asked): Query<Asked>,
+    InQuery(asked): InQuery<Asked>,
     headers: HeaderMap,
     app: App,
 ) -> Result<Response, Failure> {
@@ -71,7 +70,7 @@ pub async fn page(
 
 /// `POST /account/sessions/{session_id}/end`.
 pub async fn end_one(
-    Path(session_id): Path<SessionId>,
+    InPath(session_id): InPath<SessionId>,
     app: App,
     posted: Posted<Nothing>,
 ) -> Result<Response, Failure> {

@@ -2,14 +2,14 @@
 
 use std::sync::LazyLock;
 
-use axum::extract::Path;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 
 use crate::failure::Failure;
+use crate::proofs::InPath;
 
 /// `GET /static/{file}`.
-pub async fn asset(Path(file): Path<String>) -> Result<Response, Failure> {
+pub async fn asset(InPath(file): InPath<String>) -> Result<Response, Failure> {
     let asset =
         ASSETS.iter().find(|asset| asset.url.strip_prefix("/static/") == Some(&file)).ok_or(Failure::NotFound)?;
     let headers =

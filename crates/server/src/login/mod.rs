@@ -2,7 +2,6 @@
 
 use askama::Template;
 use axum::Json;
-use axum::extract::Query;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{AppendHeaders, IntoResponse, Redirect, Response};
 use domain::login::{PasswordCheck, Verdict};
@@ -16,7 +15,7 @@ use crate::failure::{Failure, Problem};
 use crate::issue::{self, Issued, Tokens};
 use crate::layout::Base;
 use crate::limits;
-use crate::proofs::{ClientIp, Credential, LocalPath, Posted, Sent};
+use crate::proofs::{ClientIp, Credential, InQuery, LocalPath, Posted, Sent};
 
 /// A name and a password.
 #[derive(Deserialize, ToSchema)]
@@ -54,7 +53,7 @@ pub struct Asked {
 }
 
 /// `GET /login`. Somebody who is logged in already is sent on.
-pub async fn page(Query(asked): Query<Asked>, headers: HeaderMap, app: App) -> Result<Response, Failure> {
+pub async fn page(InQuery(asked): InQuery<Asked>, headers: HeaderMap, app: App) -> Result<Response, Failure> {
     let session = Credential::of(&headers, &app).await.ok().flatten();
     let known = session.as_ref().and_then(Credential::cookie);
     if known.is_some() {
@@ -104,7 +103,9 @@ async fn form(posted: Posted<Login>, from: ClientIp, headers: &HeaderMap, app: &
 }
 
 async fn json(login: Login, from: ClientIp, headers: &HeaderMap, app: &App) -> Result<Response, Failure> {
-    let way = Way { cookie: login.cookie, tokens: true, replaces: None };
+    let before = if login.cookie { Credential::by_cookie(headers, app).await? } else { None };
+    let replaces = before.map(|known| known.session.session_id);
+    let way = Way { cookie: login.cookie, tokens: true, replaces };
     let issued = attempt(&login, way, from, headers, app).await?;
     let cookie = issued.cookie.map(|cookie| AppendHeaders([(header::SET_COOKIE, cookie)]));
     Ok((cookie, Json(issued.tokens)).into_response())

@@ -63,17 +63,20 @@ impl Credential {
 
     /// The credential of a request. An `Authorization` header decides alone; only without one is the cookie looked at.
     pub async fn of(headers: &HeaderMap, app: &App) -> Result<Option<Self>, Failure> {
-        let now = app.clock.now();
         if let Some(token) = bearer(headers)? {
             let claims = app
                 .memory
-                .by_token(token, now)
+                .by_token(token, app.clock.now())
                 .map_err(|refused| Failure::Unauthenticated(Some(refused.to_string())))?;
             return Ok(Some(Self::Bearer(claims)));
         }
+        Ok(Self::by_cookie(headers, app).await?.map(Self::Cookie))
+    }
+
+    /// The live session that the cookie of a request names, whatever else the request carries.
+    pub async fn by_cookie(headers: &HeaderMap, app: &App) -> Result<Option<Arc<Known>>, Failure> {
         let Some(cookie) = app.cookies.session(headers) else { return Ok(None) };
-        let known = app.memory.by_cookie(cookie.session_id, &cookie.hash, &app.store, now).await?;
-        Ok(known.map(Self::Cookie))
+        app.memory.by_cookie(cookie.session_id, &cookie.hash, &app.store, app.clock.now()).await
     }
 }
 

@@ -34,7 +34,7 @@ impl Csrf {
         Self { token: CsrfToken::derive(app, b"visitor", &nonce), new_cookie: existing.is_none().then_some(nonce) }
     }
 
-    /// Whether `sent` is the token of this visitor's forms. One rendered before login still counts for the login form.
+    /// Whether `sent` is the token of this visitor's forms.
     pub fn check(
         app: &App,
         headers: &HeaderMap,
@@ -50,6 +50,16 @@ impl Csrf {
             .zip(sent)
             .is_some_and(|(CsrfToken(expected), sent)| expected.as_bytes().ct_eq(sent.as_bytes()).into());
         if matches { Ok(()) } else { Err(Failure::Forbidden(TOO_OLD)) }
+    }
+
+    /// The same for the login form, where one rendered before login still counts: another tab may have logged in since.
+    pub fn check_login(
+        app: &App,
+        headers: &HeaderMap,
+        session: Option<&Arc<Known>>,
+        sent: Option<&str>,
+    ) -> Result<(), Failure> {
+        Self::check(app, headers, session, sent).or_else(|_| Self::check(app, headers, None, sent))
     }
 }
 

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+use super::Credential;
 use super::csrf::Csrf;
 use crate::app::App;
 use crate::failure::Failure;
@@ -21,6 +22,9 @@ pub struct Posted<T> {
     pub session: Option<Arc<Known>>,
 }
 
+/// [`Csrf::check`] or a variant of it.
+type Check = fn(&App, &HeaderMap, Option<&Arc<Known>>, Option<&str>) -> Result<(), Failure>;
+
 #[derive(Deserialize)]
 struct Token {
     csrf: Option<String>,
@@ -30,6 +34,13 @@ impl<T: DeserializeOwned> FromRequest<App> for Posted<T> {
     type Rejection = Failure;
 
     async fn from_request(request: Request, app: &App) -> Result<Self, Failure> {
+        Self::checked(request, app, Csrf::check).await
+    }
+}
+
+impl<T: DeserializeOwned> Posted<T> {
+    /// Reads a form whose token passes `check`.
+    pub(super) async fn checked(request: Request, app: &App, check: Check) -> Result<Self, Failure> {
         if media_type(&request) != "application/x-www-form-urlencoded" {
             return Err(Failure::Refused(
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -37,13 +48,10 @@ impl<T: DeserializeOwned> FromRequest<App> for Posted<T> {
             ));
         }
         let (parts, body) = request.into_parts();
-        let session = match app.cookies.session(&parts.headers) {
-            Some(cookie) => app.memory.by_cookie(cookie.session_id, &cookie.hash, &app.store, app.clock.now()).await?,
-            None => None,
-        };
+        let session = Credential::by_cookie(&parts.headers, app).await?;
         let body = read(Request::from_parts(parts.clone(), body), app).await?;
         let token: Token = serde_urlencoded::from_bytes(&body).map_err(|_| malformed())?;
-        Csrf::check(app, &parts.headers, session.as_ref(), token.csrf.as_deref())?;
+        check(app, &parts.headers, session.as_ref(), token.csrf.as_deref())?;
         let form = serde_urlencoded::from_bytes(&body).map_err(|_| malformed())?;
         Ok(Self { form, session })
     }

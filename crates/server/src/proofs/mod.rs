@@ -8,6 +8,7 @@ mod csrf;
 mod form;
 mod next;
 mod sent;
+mod url;
 
 pub use accept::Wants;
 pub use authenticated::{Authenticated, Credential, bearer};
@@ -17,3 +18,4 @@ pub use csrf::{Csrf, CsrfToken};
 pub use form::Posted;
 pub use next::LocalPath;
 pub use sent::{BearerOr, Sent};
+pub use url::{InPath, InQuery};

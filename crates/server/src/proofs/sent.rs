@@ -7,7 +7,7 @@ use serde_json::error::Category;
 
 use super::Posted;
 use super::authenticated::bearer;
-use super::csrf::same_origin;
+use super::csrf::{Csrf, same_origin};
 use super::form::{media_type, read};
 use crate::app::App;
 use crate::failure::Failure;
@@ -15,7 +15,7 @@ use crate::failure::Failure;
 /// A JSON body. `application/json` only: no browser sends that across sites without asking first (CORS).
 pub struct JsonBody<T>(pub T);
 
-/// A body that is either.
+/// A body that is either, for logging in.
 pub enum Sent<T> {
     /// From one of our pages, CSRF checked.
     Form(Posted<T>),
@@ -42,7 +42,9 @@ impl<T: DeserializeOwned> FromRequest<App> for Sent<T> {
     async fn from_request(request: Request, app: &App) -> Result<Self, Failure> {
         match media_type(&request).as_str() {
             "application/json" => JsonBody::from_request(request, app).await.map(|JsonBody(body)| Self::Json(body)),
-            "application/x-www-form-urlencoded" => Posted::from_request(request, app).await.map(Self::Form),
+            "application/x-www-form-urlencoded" => {
+                Posted::checked(request, app, Csrf::check_login).await.map(Self::Form)
+            }
             _ => Err(Failure::Refused(
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
                 "This takes application/json, or a form from one of our pages.",

@@ -1,7 +1,6 @@
 //! Sessions for programs: the one in use, and the list of all.
 
 use axum::Json;
-use axum::extract::Path;
 use domain::revocation::Receipt;
 use domain::{EndedWhy, Session, SessionId};
 use serde::Serialize;
@@ -9,7 +8,7 @@ use utoipa::ToSchema;
 
 use crate::app::App;
 use crate::failure::{Failure, Problem};
-use crate::proofs::{Authenticated, CsrfToken};
+use crate::proofs::{Authenticated, CsrfToken, InPath};
 
 /// A session, as its own user sees it. Times are unix milliseconds.
 #[derive(Serialize, ToSchema)]
@@ -143,10 +142,9 @@ pub async fn end_current(Authenticated(credential): Authenticated, app: App) -> 
     ))]
 pub async fn end_one(
     Authenticated(credential): Authenticated,
-    Path(session_id): Path<String>,
+    InPath(session_id): InPath<SessionId>,
     app: App,
 ) -> Result<Json<Ended>, Failure> {
-    let session_id: SessionId = session_id.parse().map_err(|_| Failure::NotFound)?;
     let now = app.clock.now();
     let (user_id, keep) = (credential.user_id(), app.memory.keep_until(now));
     let receipt = app.store.end_session_of(user_id, session_id, EndedWhy::EndedByUser, keep, now).await?;

@@ -1,7 +1,6 @@
 //! The first administrator, created through a link that the server prints once and that works once.
 
 use askama::Template;
-use axum::extract::Path;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{AppendHeaders, IntoResponse, Redirect, Response};
 use domain::{OneTimeSecret, Roles, SecretHash, Span};
@@ -11,7 +10,7 @@ use crate::failure::Failure;
 use crate::layout::{Base, FieldErrors};
 use crate::limits;
 use crate::new_account::{NewAccount, admit, taken};
-use crate::proofs::{ClientIp, Posted};
+use crate::proofs::{ClientIp, Credential, InPath, Posted};
 
 #[derive(Template)]
 #[template(path = "setup/page.html")]
@@ -38,64 +37,62 @@ pub async fn offer(app: &App) -> Result<Option<String>, StartError> {
 }
 
 /// `GET /setup/{secret}`. Looking at it uses nothing up.
-pub async fn page(Path(secret): Path<String>, headers: HeaderMap, app: App) -> Result<Response, Failure> {
+pub async fn page(InPath(secret): InPath<String>, headers: HeaderMap, app: App) -> Result<Response, Failure> {
     let open = match parse(&secret) {
         Some(hash) => app.store.setup_is_open(hash, app.clock.now()).await?,
         None => false,
     };
+    let session = Credential::by_cookie(&headers, &app).await?;
+    let page = Base::of(&app, &headers, session.as_ref());
     if !open {
-        return Ok(gone(&headers, &app));
+        return Ok(gone(page));
     }
     let empty = NewAccount { username: String::new(), email: String::new(), password: String::new().into() };
-    Ok(form(empty, &secret, Vec::new(), &headers, &app))
+    Ok(form(empty, &secret, Vec::new(), page))
 }
 
 /// `POST /setup/{secret}`.
 pub async fn submit(
-    Path(secret): Path<String>,
+    InPath(secret): InPath<String>,
     from: ClientIp,
     headers: HeaderMap,
     app: App,
     posted: Posted<NewAccount>,
 ) -> Result<Response, Failure> {
     limits::network(&app, from).await?;
+    let session = posted.session.as_ref();
+    let page = || Base::of(&app, &headers, session);
     let now = app.clock.now();
-    let Some(hash) = parse(&secret) else { return Ok(gone(&headers, &app)) };
+    let Some(hash) = parse(&secret) else { return Ok(gone(page())) };
     // Asked before the password is hashed, and decided again by the one statement that creates the account.
     if !app.store.setup_is_open(hash, now).await? {
-        return Ok(gone(&headers, &app));
+        return Ok(gone(page()));
     }
     let user = match posted.form.check(Roles::admin(), &app).await {
-        Err(Failure::Invalid(errors)) => return Ok(form(posted.form, &secret, errors, &headers, &app)),
+        Err(Failure::Invalid(errors)) => return Ok(form(posted.form, &secret, errors, page())),
         checked => checked?,
     };
     let user_id = user.user_id;
     match app.store.create_first_admin(hash, user, now).await {
         Ok(true) => {}
-        Ok(false) => return Ok(gone(&headers, &app)),
+        Ok(false) => return Ok(gone(page())),
         Err(store::Error::Taken(what)) => {
             let Failure::Invalid(errors) = taken(what) else { return Err(Failure::NotFound) };
-            return Ok(form(posted.form, &secret, errors, &headers, &app));
+            return Ok(form(posted.form, &secret, errors, page()));
         }
         Err(error) => return Err(error.into()),
     }
     tracing::info!(ip = %from.0, %user_id, "the first administrator was created");
     let account = app.store.account(user_id).await?.ok_or(Failure::NotFound)?;
-    let issued = admit(&account, from, &headers, &app).await?;
+    let issued = admit(&account, session.map(AsRef::as_ref), from, &headers, &app).await?;
     let cookie = issued.cookie.map(|cookie| AppendHeaders([(header::SET_COOKIE, cookie)]));
     Ok((cookie, Redirect::to("/dashboard")).into_response())
 }
 
-fn form(
-    typed: NewAccount,
-    secret: &str,
-    errors: Vec<(&'static str, String)>,
-    headers: &HeaderMap,
-    app: &App,
-) -> Response {
+fn form(typed: NewAccount, secret: &str, errors: Vec<(&'static str, String)>, page: Base) -> Response {
     let status = if errors.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
     let view = SetupPage {
-        page: Base::of(app, headers, None),
+        page,
         action: format!("/setup/{secret}"),
         username: typed.username,
         email: typed.email,
@@ -104,8 +101,8 @@ fn form(
     view.page.respond(status, &view)
 }
 
-fn gone(headers: &HeaderMap, app: &App) -> Response {
-    let view = SetupGone { page: Base::of(app, headers, None) };
+fn gone(page: Base) -> Response {
+    let view = SetupGone { page };
     view.page.respond(StatusCode::NOT_FOUND, &view)
 }
 

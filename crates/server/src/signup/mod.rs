@@ -10,7 +10,7 @@ use crate::failure::Failure;
 use crate::layout::{Base, FieldErrors};
 use crate::limits;
 use crate::new_account::{NewAccount, admit, taken};
-use crate::proofs::{ClientIp, Posted};
+use crate::proofs::{ClientIp, Credential, Posted};
 
 #[derive(Template)]
 #[template(path = "signup/page.html")]
@@ -24,8 +24,9 @@ struct SignupPage {
 /// `GET /signup`.
 pub async fn page(headers: HeaderMap, app: App) -> Result<Response, Failure> {
     open(&app)?;
+    let session = Credential::by_cookie(&headers, &app).await?;
     let view = SignupPage {
-        page: Base::of(&app, &headers, None),
+        page: Base::of(&app, &headers, session.as_ref()),
         username: String::new(),
         email: String::new(),
         errors: FieldErrors::default(),
@@ -42,7 +43,7 @@ pub async fn submit(
 ) -> Result<Response, Failure> {
     open(&app)?;
     limits::network(&app, from).await?;
-    match create(&posted.form, from, &headers, &app).await {
+    match create(&posted, from, &headers, &app).await {
         Err(Failure::Invalid(errors)) => {
             let NewAccount { username, email, .. } = posted.form;
             let view = SignupPage {
@@ -57,13 +58,18 @@ pub async fn submit(
     }
 }
 
-async fn create(new: &NewAccount, from: ClientIp, headers: &HeaderMap, app: &App) -> Result<Response, Failure> {
-    let user = new.check(Roles::default(), app).await?;
+async fn create(
+    posted: &Posted<NewAccount>,
+    from: ClientIp,
+    headers: &HeaderMap,
+    app: &App,
+) -> Result<Response, Failure> {
+    let user = posted.form.check(Roles::default(), app).await?;
     let account = match app.store.add_user(user).await {
         Err(store::Error::Taken(what)) => return Err(taken(what)),
         added => added?,
     };
-    let issued = admit(&account, from, headers, app).await?;
+    let issued = admit(&account, posted.session.as_deref(), from, headers, app).await?;
     tracing::info!(ip = %from.0, user_id = %account.user_id, "sign-up");
     let cookie = issued.cookie.map(|cookie| AppendHeaders([(header::SET_COOKIE, cookie)]));
     Ok((cookie, Redirect::to("/dashboard")).into_response())
