@@ -49,6 +49,11 @@ impl Client {
         self
     }
 
+    /// The same with this value as its session cookie.
+    pub fn cookie(self, value: &str) -> Self {
+        self.header("cookie", &format!("__Host-session={value}"))
+    }
+
     pub async fn get(&self, path: &str) -> Reply {
         self.send(Method::GET, path, None, Body::empty()).await
     }
@@ -98,6 +103,18 @@ impl Client {
         reply.json()
     }
 
+    /// Logs in and asks for the cookie too: its value, and the tokens.
+    pub async fn login_both(&self, name: &str) -> (String, Value) {
+        let body = json!({"username": name, "password": PASSWORD, "cookie": true});
+        let reply = self.post_json("/login", &body).await;
+        (reply.session().unwrap_or_else(|| panic!("{}", reply.body)), reply.json())
+    }
+
+    /// Tries a password; what was answered.
+    pub async fn try_login(&self, name: &str, password: &str) -> Reply {
+        self.post_json("/login", &json!({"username": name, "password": password})).await
+    }
+
     /// Refreshes with a token as Bearer.
     pub async fn refresh(&self, tokens: &Value) -> Reply {
         self.clone().bearer(tokens["refresh_token"].as_str().unwrap()).post("/refresh").await
@@ -121,6 +138,13 @@ impl Reply {
     /// One header, or nothing.
     pub fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    /// The session cookie that was set, if one was.
+    pub fn session(&self) -> Option<String> {
+        let mut set = self.headers.get_all(header::SET_COOKIE).iter().map(|value| value.to_str().unwrap());
+        let pair = set.find(|text| text.starts_with("__Host-session="))?.split(';').next()?;
+        Some(pair.split_once('=')?.1.to_owned())
     }
 
     /// Status and body in one line, for snapshots.

@@ -5,9 +5,9 @@ mod client;
 mod logs;
 mod server;
 
-pub use browser::{Browser, Page};
+pub use browser::{Browser, Form, Page};
 pub use client::{Client, Reply};
-pub use server::TestServer;
+pub use server::{Stopped, T0, TestServer};
 
 /// A password that the rules accept.
 pub const PASSWORD: &str = "six quiet otters swim";

@@ -10,11 +10,13 @@ use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::http::{Request, Response};
 use domain::{Roles, Span, UserId};
+use rusqlite::Connection;
+use rusqlite::types::ValueRef;
 use store::{NewUser, Options, Store};
 use tempfile::TempDir;
 use tower::ServiceExt;
 use tracing::subscriber::DefaultGuard;
-use watchword::app::App;
+use watchword::app::{App, StartError};
 use watchword::clock::Clock;
 use watchword::config::{Config, Overrides};
 
@@ -25,11 +27,17 @@ pub struct TestServer {
     pub app: App,
     router: Router,
     moment: Arc<AtomicI64>,
-    folder: TempDir,
+    folder: Arc<TempDir>,
     logs: Logs,
     secrets: Mutex<Vec<String>>,
     failures: Mutex<Vec<String>>,
     _guard: DefaultGuard,
+}
+
+/// What a stopped server leaves behind.
+pub struct Stopped {
+    folder: Arc<TempDir>,
+    moment: Arc<AtomicI64>,
 }
 
 impl TestServer {
@@ -45,24 +53,33 @@ impl TestServer {
 
     /// The same with environment variables.
     pub async fn with_env(toml: &str, env: &[(&str, &str)]) -> Arc<Self> {
-        let folder = tempfile::tempdir().unwrap();
-        Self::over(folder, toml, env, T0).await
+        let folder = Arc::new(tempfile::tempdir().unwrap());
+        Self::over(folder, toml, env, Arc::new(AtomicI64::new(T0))).await.unwrap()
     }
 
     /// Stops this server and starts another one on the same files, as after a restart.
     pub async fn restart(self: Arc<Self>, toml: &str) -> Arc<Self> {
-        let this = Arc::into_inner(self).expect("no client of the old server is in use any more");
-        this.app.store.close().await;
-        let now = this.moment.load(Ordering::Relaxed);
-        let kept = tempfile::tempdir().unwrap();
-        for name in ["watchword.db", "watchword.key"] {
-            std::fs::copy(this.folder.path().join(name), kept.path().join(name)).unwrap();
-        }
-        drop(this);
-        Self::over(kept, toml, &[], now).await
+        self.stop().await.start(toml, &[]).await.unwrap()
     }
 
-    async fn over(folder: TempDir, toml: &str, env: &[(&str, &str)], now: i64) -> Arc<Self> {
+    /// Stops this server; its files stay.
+    pub async fn stop(self: Arc<Self>) -> Stopped {
+        let this = Arc::into_inner(self).expect("no client of the old server is in use any more");
+        this.app.store.close().await;
+        Stopped { folder: Arc::clone(&this.folder), moment: Arc::clone(&this.moment) }
+    }
+
+    /// Another node on the same database, master key and clock.
+    pub async fn beside(&self, toml: &str) -> Arc<Self> {
+        Self::over(Arc::clone(&self.folder), toml, &[], Arc::clone(&self.moment)).await.unwrap()
+    }
+
+    async fn over(
+        folder: Arc<TempDir>,
+        toml: &str,
+        env: &[(&str, &str)],
+        moment: Arc<AtomicI64>,
+    ) -> Result<Arc<Self>, StartError> {
         let (logs, guard) = Logs::capture();
         let file = folder.path().join("watchword.toml");
         let database = folder.path().join("watchword.db");
@@ -71,12 +88,11 @@ impl TestServer {
         let env: Vec<_> = env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let config = Config::load(&Overrides { config: Some(file), ..Overrides::default() }, &env).unwrap();
         let store = Store::open(&Options::new(&database)).unwrap();
-        let moment = Arc::new(AtomicI64::new(now));
         let clock = Clock::manual(Arc::clone(&moment));
         let bound = SocketAddr::from(([127, 0, 0, 1], 8080));
-        let app = App::start(config, &env, store, clock, bound).await.unwrap();
+        let app = App::start(config, &env, store, clock, bound).await?;
         let router = watchword::routes::routes(&app);
-        Arc::new(Self {
+        Ok(Arc::new(Self {
             app,
             router,
             moment,
@@ -85,7 +101,7 @@ impl TestServer {
             secrets: Mutex::default(),
             failures: Mutex::default(),
             _guard: guard,
-        })
+        }))
     }
 
     /// A person with a browser.
@@ -126,6 +142,37 @@ impl TestServer {
         self.moment.fetch_sub(span.0, Ordering::Relaxed);
     }
 
+    /// Learns what other nodes have revoked, as the job does ten times a second.
+    pub async fn catch_up(&self) {
+        while self.app.memory.catch_up(&self.app.store, self.app.clock.now()).await.unwrap() {}
+    }
+
+    /// The database, as another program would open it.
+    pub fn database(&self) -> Connection {
+        Connection::open(self.folder.path().join("watchword.db")).unwrap()
+    }
+
+    /// One value of the database, as text.
+    pub fn cell(&self, sql: &str) -> String {
+        self.database().query_row(sql, [], |row| row.get_ref(0).map(shown)).unwrap()
+    }
+
+    /// Every row of every table, as text.
+    pub fn tables(&self) -> String {
+        let database = self.database();
+        let texts = |sql: &str| -> Vec<String> {
+            let mut statement = database.prepare(sql).unwrap();
+            let columns = statement.column_count();
+            let line = |row: &rusqlite::Row<'_>| (0..columns).map(|n| row.get_ref(n).map(shown)).collect();
+            let rows = statement.query_map([], line).unwrap();
+            rows.map(|row: rusqlite::Result<Vec<String>>| row.unwrap().join("|")).collect()
+        };
+        let names = texts("select name from sqlite_schema where type = 'table' order by name");
+        let table =
+            |name: &String| format!("{name}\n{}\n", texts(&format!("select * from {name} order by 1")).join("\n"));
+        names.iter().map(table).collect()
+    }
+
     /// What is in the database's files, byte for byte.
     pub fn database_bytes(&self) -> Vec<u8> {
         let files = ["watchword.db", "watchword.db-wal"].map(|name| self.folder.path().join(name));
@@ -163,6 +210,28 @@ impl TestServer {
             self.failures.lock().unwrap().push(format!("{what}: {}", response.status()));
         }
         response
+    }
+}
+
+impl Stopped {
+    /// The folder with the database and the master key.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Starts a server on the same files.
+    pub async fn start(&self, toml: &str, env: &[(&str, &str)]) -> Result<Arc<TestServer>, StartError> {
+        TestServer::over(Arc::clone(&self.folder), toml, env, Arc::clone(&self.moment)).await
+    }
+}
+
+fn shown(value: ValueRef<'_>) -> String {
+    match value {
+        ValueRef::Null => "null".to_owned(),
+        ValueRef::Integer(number) => number.to_string(),
+        ValueRef::Real(number) => number.to_string(),
+        ValueRef::Text(text) => String::from_utf8_lossy(text).into_owned(),
+        ValueRef::Blob(bytes) => token::base64url::encode(bytes),
     }
 }
 

@@ -1,0 +1,539 @@
+//! Sessions: what the cookie is, when it stops working, and that nothing brings it back.
+
+use std::collections::HashSet;
+
+use axum::body::Body;
+use axum::http::{Method, StatusCode};
+use domain::{EndedWhy, Roles, SessionId, Span};
+use insta::assert_snapshot;
+use serde_json::{Value, json};
+
+use crate::support::{Client, PASSWORD, Page, TestServer};
+
+/// What a program with this cookie is answered.
+async fn status(client: &Client, cookie: &str) -> StatusCode {
+    client.clone().cookie(cookie).get("/api/v1/session").await.status
+}
+
+async fn csrf_token(by_cookie: &Client) -> String {
+    by_cookie.get("/api/v1/session").await.json()["csrf_token"].as_str().unwrap().to_owned()
+}
+
+fn session_id(tokens: &Value) -> &str {
+    tokens["session_id"].as_str().unwrap()
+}
+
+fn claims(tokens: &Value) -> Value {
+    token::inspect(tokens["access_token"].as_str().unwrap()).unwrap().claims
+}
+
+#[tokio::test]
+async fn every_cookie_is_bound_to_host_path_and_tls_and_hidden_from_scripts() {
+    let server = TestServer::start().await;
+    server.user("kavya", &[]).await;
+    let mut browser = server.browser();
+    let mut set = browser.get("/login").await.set_cookies;
+    set.extend(browser.login("kavya").await.set_cookies);
+    assert!(set.iter().any(|text| text.starts_with("__Host-session=")) && set.len() >= 2, "{set:?}");
+    for text in set {
+        let mut parts = text.split("; ");
+        let pair = parts.next().unwrap();
+        assert!(pair.starts_with("__Host-") && pair.len() <= 4096, "{text}");
+        let flags: HashSet<&str> = parts.collect();
+        assert_eq!(flags, HashSet::from(["Path=/", "Secure", "HttpOnly", "SameSite=Lax"]), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn on_plain_http_which_is_only_for_loopback_the_cookie_is_still_hidden_from_scripts() {
+    let server = TestServer::with("public_url = 'http://127.0.0.1:8080'").await;
+    server.user("kavya", &[]).await;
+    let body = json!({"username": "kavya", "password": PASSWORD, "cookie": true});
+    let reply = server.client().post_json("/login", &body).await;
+    let (pair, flags) = reply.header("set-cookie").split_once("; ").unwrap();
+    assert!(pair.starts_with("session="));
+    assert_eq!(flags, "Path=/; HttpOnly; SameSite=Lax");
+    assert_eq!(server.client().header("cookie", pair).get("/dashboard").await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_login_in_the_same_browser_makes_a_new_session_and_ends_the_one_before() {
+    let server = TestServer::start().await;
+    server.user("kavya", &[]).await;
+    let mut browser = server.browser();
+    let second_tab = browser.get("/login").await.form("/login").fill("username", "kavya").fill("password", PASSWORD);
+    browser.login("kavya").await;
+    let first = browser.session().unwrap().to_owned();
+    let page = browser.submit(&second_tab).await;
+    assert_eq!((page.status, page.path.as_str()), (StatusCode::OK, "/dashboard"));
+    let second = browser.session().unwrap().to_owned();
+    assert_ne!(first, second);
+    assert_ne!(first[..22], second[..22], "the session id is new too");
+    assert_eq!(status(&server.client(), &first).await, StatusCode::UNAUTHORIZED);
+    assert_eq!(status(&server.client(), &second).await, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_json_login_that_sets_a_cookie_ends_the_session_of_the_cookie_before() {
+    let server = TestServer::start().await;
+    server.user("kavya", &[]).await;
+    let (first, tokens) = server.client().login_both("kavya").await;
+    let (second, _) = server.client().cookie(&first).login_both("kavya").await;
+    assert_eq!(status(&server.client(), &first).await, StatusCode::UNAUTHORIZED);
+    assert_eq!(server.client().refresh(&tokens).await.status, StatusCode::UNAUTHORIZED);
+    assert_eq!(status(&server.client(), &second).await, StatusCode::OK);
+    server.client().cookie(&second).login("kavya").await;
+    assert_eq!(status(&server.client(), &second).await, StatusCode::OK, "no cookie was asked for, so it stays");
+}
+
+#[tokio::test]
+async fn a_cookie_that_the_client_chose_is_never_adopted() {
+    let server = TestServer::start().await;
+    server.user("kavya", &[]).await;
+    let chosen = token::base64url::encode([7; 48]);
+    let mut browser = server.browser();
+    browser.cookies.insert("__Host-session".to_owned(), chosen.clone());
+    let page = browser.login("kavya").await;
+    assert_eq!((page.status, page.path.as_str()), (StatusCode::OK, "/dashboard"));
+    let given = browser.session().unwrap();
+    assert_ne!(given, chosen);
+    assert_ne!(given[..22], chosen[..22]);
+    assert_eq!(status(&server.client(), &chosen).await, StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
+async fn a_session_id_alone_or_with_another_sessions_secret_admits_nobody() {
+    let server = TestServer::start().await;
+    server.user("kavya", &[]).await;
+    let client = server.client();
+    let ((one, tokens), (two, _)) = (client.login_both("kavya").await, client.login_both("kavya").await);
+    // 16 bytes of id and 32 of secret are 21⅓ and 42⅔ characters, so the parts are put together as bytes.
+    let bytes = |cookie: &str| token::base64url::decode_array::<48>(cookie).unwrap();
+    let mixed = [&bytes(&one)[..16], &bytes(&two)[16..]].concat();
+    let blank = [&bytes(&one)[..16], &[0; 32]].concat();
+    for forged in [token::base64url::encode(mixed), token::base64url::encode(blank), session_id(&tokens).to_owned()] {
+        assert_eq!(status(&client, &forged).await, StatusCode::UNAUTHORIZED);
+    }
+    let only_tokens = client.login("kavya").await;
+    let id: SessionId = session_id(&only_tokens).parse().unwrap();
+    let forged = token::base64url::encode([&id.0[..], &[0; 32]].concat());
+    assert_eq!(status(&client, &forged).await, StatusCode::UNAUTHORIZED, "a session without a cookie has no secret");
+}
+
+#[tokio::test]
+async fn logout_on_one_node_ends_the_session_on_every_node() {
+    let here = TestServer::start().await;
+    here.user("kavya", &[]).await;
+    let there = here.beside("").await;
+    let (cookie, tokens) = here.client().login_both("kavya").await;
+    assert_eq!(status(&there.client(), &cookie).await, StatusCode::OK);
+    assert_eq!(there.client().with(&tokens).get("/dashboard").await.status, StatusCode::OK);
+
+    here.client().with(&tokens).post("/logout").await;
+    there.catch_up().await;
+
+    for client in [here.client(), there.client()] {
+        assert_eq!(status(&client, &cookie).await, StatusCode::UNAUTHORIZED);
+        assert_eq!(client.with(&tokens).get("/dashboard").await.status, StatusCode::UNAUTHORIZED);
+        assert_eq!(client.refresh(&tokens).await.status, StatusCode::UNAUTHORIZED);
+    }
+}
+
+#[tokio::test]
+async fn a_change_of_password_roles_or_standing_ends_every_session_at_once_on_every_node() {
+    let here = TestServer::start().await;
+    let there = here.beside("").await;
+    let user_id = here.user("kavya", &[]).await;
+    for change in ["password", "roles", "disabled"] {
+        let (cookie, tokens) = here.client().login_both("kavya").await;
+        let (other_cookie, other_tokens) = there.client().login_both("kavya").await;
+        for client in [here.client(), there.client()] {
+            assert_eq!(status(&client, &cookie).await, StatusCode::OK);
+            assert_eq!(status(&client, &other_cookie).await, StatusCode::OK);
+        }
+        // As the command line does it: on the database, beside the servers that run.
+        let now = here.app.clock.now();
+        let keep = here.app.memory.keep_until(now);
+        let store = &here.app.store;
+        let receipt = match change {
+            "password" => {
+                let hash = here.app.passwords.hash(PASSWORD.to_owned().into()).await.unwrap();
+                store.set_password(user_id, hash, keep, now).await
+            }
+            "roles" => store.set_roles(user_id, &Roles::admin(), keep, now).await,
+            _ => store.set_disabled(user_id, true, keep, now).await,
+        };
+        assert!(receipt.unwrap().is_some());
+        here.catch_up().await;
+        there.catch_up().await;
+        for client in [here.client(), there.client()] {
+            for (cookie, tokens) in [(&cookie, &tokens), (&other_cookie, &other_tokens)] {
+                assert_eq!(status(&client, cookie).await, StatusCode::UNAUTHORIZED, "{change}");
+                let by_token = client.with(tokens).get("/dashboard").await;
+                assert_eq!(by_token.status, StatusCode::UNAUTHORIZED, "{change}");
+                assert_eq!(client.refresh(tokens).await.status, StatusCode::UNAUTHORIZED, "{change}");
+            }
+        }
+    }
+    let refused = here.client().try_login("kavya", PASSWORD).await;
+    assert_eq!(refused.status, StatusCode::UNAUTHORIZED, "the account is disabled");
+}
+
+#[tokio::test]
+async fn an_administrator_ends_cookie_and_tokens_alike_and_no_access_token_outlives_a_quarter_of_an_hour() {
+    let server = TestServer::with("tokens.access_lifetime = '15m'").await;
+    server.user("kavya", &[]).await;
+    let (cookie, tokens) = server.client().login_both("kavya").await;
+    let claims = claims(&tokens);
+    assert!(claims["exp"].as_i64().unwrap() - claims["iat"].as_i64().unwrap() <= 15 * 60);
+    let now = server.app.clock.now();
+    let id = session_id(&tokens).parse().unwrap();
+    let keep = server.app.memory.keep_until(now);
+    server.app.store.end_session(id, EndedWhy::EndedByAdmin, keep, now).await.unwrap();
+    server.catch_up().await;
+    assert_eq!(status(&server.client(), &cookie).await, StatusCode::UNAUTHORIZED);
+    assert_eq!(server.client().with(&tokens).get("/dashboard").await.status, StatusCode::UNAUTHORIZED);
+    assert_eq!(server.client().refresh(&tokens).await.status, StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
+async fn a_session_that_is_not_used_ends() {
+    let server = TestServer::with("session.idle = '1h'").await;
+    server.user("kavya", &[]).await;
+    let client = server.client();
+    let (cookie, tokens) = client.login_both("kavya").await;
+    for _ in 0..3 {
+        server.advance(Span::minutes(59)).await;
+        assert_eq!(status(&client, &cookie).await, StatusCode::OK, "use keeps it");
+        server.advance(Span::ZERO).await;
+    }
+    // A minute later than configured at most, because that is how far behind the note of its last use may be.
+    server.advance(Span::minutes(61)).await;
+    assert_eq!(status(&client, &cookie).await, StatusCode::UNAUTHORIZED);
+    assert_eq!(client.refresh(&tokens).await.status, StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
+async fn a_session_ends_at_its_last_moment_however_much_it_is_used() {
+    let server = TestServer::with("session.idle = '2h'\nsession.absolute = '6h'").await;
+    server.user("kavya", &[]).await;
+    let client = server.client();
+    let (cookie, mut tokens) = client.login_both("kavya").await;
+    let end = claims(&tokens)["iat"].as_i64().unwrap() + 6 * 3600;
+    for _ in 0..5 {
+        server.advance(Span::hours(1)).await;
+        assert_eq!(status(&client, &cookie).await, StatusCode::OK);
+        tokens = client.refresh(&tokens).await.json();
+    }
+    server.advance(Span::minutes(59)).await;
+    tokens = client.refresh(&tokens).await.json();
+    assert!(claims(&tokens)["exp"].as_i64().unwrap() <= end, "no token outlives its session");
+    assert!(tokens["refresh_expires_in"].as_i64().unwrap() <= 60);
+    assert_eq!(status(&client, &cookie).await, StatusCode::OK);
+    server.advance(Span::minutes(1)).await;
+    assert_eq!(status(&client, &cookie).await, StatusCode::UNAUTHORIZED);
+    assert_eq!(client.refresh(&tokens).await.status, StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
+async fn a_clock_stepped_back_revives_neither_session_nor_token() {
+    let server = TestServer::with("session.idle = '1h'").await;
+    server.user("kavya", &[]).await;
+    let client = server.client();
+    let ((seen, tokens), (unseen, _)) = (client.login_both("kavya").await, client.login_both("kavya").await);
+    server.advance(Span::hours(2)).await;
+    assert_eq!(status(&client, &seen).await, StatusCode::UNAUTHORIZED);
+    server.step_back(Span::hours(2));
+    assert_eq!(status(&client, &seen).await, StatusCode::UNAUTHORIZED);
+    assert_eq!(status(&client, &unseen).await, StatusCode::UNAUTHORIZED);
+    assert_eq!(client.with(&tokens).get("/dashboard").await.status, StatusCode::UNAUTHORIZED);
+    assert_eq!(client.refresh(&tokens).await.status, StatusCode::UNAUTHORIZED);
+    drop(client);
+
+    let server = server.restart("session.idle = '1h'").await;
+    let told = status(&server.client(), &seen).await;
+    assert_eq!(told, StatusCode::UNAUTHORIZED, "what was seen to be over stays so, whatever the clock says");
+    assert_eq!(server.client().refresh(&tokens).await.status, StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
+async fn a_restart_keeps_sessions_and_forgets_no_revocation() {
+    let server = TestServer::start().await;
+    server.user("kavya", &[]).await;
+    let client = server.client();
+    let ((kept, kept_tokens), (ended, ended_tokens)) =
+        (client.login_both("kavya").await, client.login_both("kavya").await);
+    client.with(&ended_tokens).post("/logout").await;
+    drop(client);
+
+    let server = server.restart("").await;
+    let client = server.client();
+    assert_eq!(client.with(&ended_tokens).get("/dashboard").await.status, StatusCode::UNAUTHORIZED);
+    assert_eq!(status(&client, &ended).await, StatusCode::UNAUTHORIZED);
+    assert_eq!(client.refresh(&ended_tokens).await.status, StatusCode::UNAUTHORIZED);
+    assert_eq!(status(&client, &kept).await, StatusCode::OK);
+    assert_eq!(client.with(&kept_tokens).get("/dashboard").await.status, StatusCode::OK);
+    assert_eq!(client.refresh(&kept_tokens).await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn no_secret_that_was_handed_out_is_in_the_database_or_its_log() {
+    let server = TestServer::start().await;
+    let link = watchword::setup::offer(&server.app).await.unwrap().unwrap();
+    server.user("kavya", &[]).await;
+    let client = server.client();
+    let (cookie, first) = client.login_both("kavya").await;
+    let second = client.refresh(&first).await.json();
+    let setup = link.rsplit_once("wws_").unwrap().1;
+    let mut secrets: Vec<Vec<u8>> = vec![PASSWORD.into(), cookie.clone().into(), setup.into()];
+    secrets.push(token::base64url::decode_array::<48>(&cookie).unwrap()[16..].to_vec());
+    secrets.push(token::base64url::decode_array::<32>(setup).unwrap().to_vec());
+    for tokens in [&first, &second] {
+        let (access, refresh) = (tokens["access_token"].as_str().unwrap(), tokens["refresh_token"].as_str().unwrap());
+        secrets.extend([access.into(), access.rsplit_once('.').unwrap().1.into(), refresh.into()]);
+        let bytes = token::base64url::decode(refresh.strip_prefix("wwr_").unwrap()).unwrap();
+        secrets.push(bytes[bytes.len() - 16..].to_vec());
+    }
+    let hexed = |secret: &Vec<u8>| secret.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
+    secrets.extend(secrets.clone().iter().map(|secret| hexed(secret).into_bytes()));
+
+    let stored = server.database_bytes();
+    let contains = |wanted: &[u8]| stored.windows(wanted.len()).any(|window| window == wanted);
+    let id: SessionId = session_id(&first).parse().unwrap();
+    assert!(contains(&id.0) && contains(b"$argon2id$"), "what may be stored is found, so the search works");
+    for secret in secrets {
+        assert!(!contains(&secret), "{}", String::from_utf8_lossy(&secret));
+    }
+}
+
+#[tokio::test]
+async fn ids_and_secrets_never_repeat() {
+    let server = TestServer::start().await;
+    server.user("kavya", &[]).await;
+    let mut seen = HashSet::new();
+    for _ in 0..20 {
+        let (cookie, tokens) = server.client().login_both("kavya").await;
+        let bytes = token::base64url::decode_array::<48>(&cookie).unwrap();
+        let new = [bytes[..16].to_vec(), bytes[16..].to_vec(), claims(&tokens)["jti"].to_string().into()];
+        assert!(new.into_iter().all(|value| seen.insert(value)));
+        assert!(seen.insert(tokens["refresh_token"].to_string().into()));
+    }
+}
+
+#[tokio::test]
+async fn two_session_cookies_in_one_request_are_refused_everywhere() {
+    let server = TestServer::start().await;
+    server.user("kavya", &[]).await;
+    let (cookie, _) = server.client().login_both("kavya").await;
+    let (other, _) = server.client().login_both("kavya").await;
+    let named = |value: &str| format!("__Host-session={value}");
+    for pair in [[&cookie, "junk"], ["junk", &cookie], [&cookie, &cookie], [&cookie, &other]] {
+        let [first, second] = pair.map(named);
+        let one_header = server.client().header("cookie", &format!("{first}; {second}"));
+        let two_headers = server.client().header("cookie", &first).header("cookie", &second);
+        for client in [one_header, two_headers] {
+            for path in ["/dashboard", "/account/sessions", "/api/v1/session", "/api/v1/sessions"] {
+                assert_eq!(client.get(path).await.status, StatusCode::UNAUTHORIZED, "{path}");
+            }
+            let out = client.post("/logout").await;
+            assert_eq!(out.json()["ended"], false);
+        }
+    }
+    assert_eq!(status(&server.client(), &cookie).await, StatusCode::OK, "nothing was ended");
+}
+
+#[tokio::test]
+async fn use_is_noted_at_most_once_a_minute_and_never_on_the_way() {
+    let server = TestServer::start().await;
+    server.user("kavya", &[]).await;
+    let (cookie, _) = server.client().login_both("kavya").await;
+    let by_cookie = server.client().cookie(&cookie);
+    let seen_at = || server.cell("select seen_at from sessions").parse::<i64>().unwrap();
+    let (began, commits) = (seen_at(), server.app.store.commits());
+    let mut noted = Vec::new();
+    for _ in 0..9 {
+        server.advance(Span::seconds(20)).await;
+        for _ in 0..10 {
+            by_cookie.get("/api/v1/session").await;
+        }
+        noted.push((seen_at() - began) / 1000);
+    }
+    server.advance(Span::ZERO).await;
+    noted.push((seen_at() - began) / 1000);
+    // Written by the job's next turn, which is the next step of this clock.
+    assert_eq!(noted, [0, 0, 0, 60, 60, 60, 120, 120, 120, 180]);
+    assert_eq!(server.app.store.commits() - commits, 3);
+}
+
+#[tokio::test]
+async fn a_program_reads_the_session_in_use_with_either_credential() {
+    let server = TestServer::start().await;
+    server.user("kavya", &["admin"]).await;
+    let client = server.client().header("user-agent", "curl/8.5.0");
+    let (cookie, tokens) = client.login_both("kavya").await;
+    let by_cookie = client.clone().cookie(&cookie).get("/api/v1/session").await.json();
+    let by_token = client.with(&tokens).get("/api/v1/session").await.json();
+    for (session, has_csrf) in [(&by_cookie, true), (&by_token, false)] {
+        assert_eq!(session["session_id"], tokens["session_id"]);
+        assert_eq!(session["user"]["username"], "kavya");
+        assert_eq!(session["user"]["email"], "kavya@example.org");
+        assert_eq!(session["user"]["roles"], json!(["admin"]));
+        assert_eq!(session["device"], "curl");
+        assert_eq!(session["ip"], "192.0.2.7");
+        assert_eq!(session["amr"], json!(["pwd"]));
+        assert_eq!(session["current"], true);
+        assert_eq!(session["csrf_token"].is_string(), has_csrf);
+        let (began, ends) = (session["created_at"].as_i64().unwrap(), session["expires_at"].as_i64().unwrap());
+        assert_eq!(ends - began, Span::days(14).0);
+    }
+    assert_snapshot!(client.get("/api/v1/session").await.brief(), @r#"401 {"detail":"Log in first, or send `Authorization: Bearer <token>`.","status":401,"title":"Unauthorized","type":"about:blank"}"#);
+}
+
+#[tokio::test]
+async fn a_user_sees_all_of_their_sessions_and_nobody_elses() {
+    let server = TestServer::start().await;
+    server.user("kavya", &[]).await;
+    server.user("meera", &[]).await;
+    let client = server.client();
+    let (cookie, _) = client.login_both("kavya").await;
+    server.advance(Span::seconds(1)).await;
+    let tokens = client.login("kavya").await;
+    client.login("meera").await;
+    let listed = client.clone().cookie(&cookie).get("/api/v1/sessions").await.json();
+    let listed = listed["sessions"].as_array().unwrap();
+    let kinds: Vec<_> = listed.iter().map(|session| (&session["kind"], &session["current"])).collect();
+    assert_eq!(kinds, [(&json!("tokens"), &json!(false)), (&json!("cookie and tokens"), &json!(true))]);
+    assert_eq!(listed[0]["session_id"], tokens["session_id"]);
+    client.with(&tokens).post("/logout").await;
+    let left = client.clone().cookie(&cookie).get("/api/v1/sessions").await.json();
+    assert_eq!(left["sessions"].as_array().unwrap().len(), 1, "an ended session is not listed");
+}
+
+#[tokio::test]
+async fn a_user_ends_one_session_or_all_others_from_a_program() {
+    let server = TestServer::start().await;
+    server.user("kavya", &[]).await;
+    let client = server.client();
+    let (own, one, two) = (client.login("kavya").await, client.login("kavya").await, client.login("kavya").await);
+    let path = format!("/api/v1/sessions/{}", session_id(&one));
+    assert_eq!(client.with(&own).delete(&path).await.json()["ended"], 1);
+    assert_eq!(client.with(&own).delete(&path).await.json()["ended"], 0, "ended before");
+    assert_eq!(client.with(&one).get("/dashboard").await.status, StatusCode::UNAUTHORIZED);
+    assert_eq!(client.with(&two).get("/dashboard").await.status, StatusCode::OK);
+    assert_eq!(client.with(&own).delete("/api/v1/sessions").await.json()["ended"], 1);
+    assert_eq!(client.with(&two).get("/dashboard").await.status, StatusCode::UNAUTHORIZED);
+    assert_eq!(client.refresh(&two).await.status, StatusCode::UNAUTHORIZED);
+    assert_eq!(client.with(&own).get("/dashboard").await.status, StatusCode::OK);
+    assert_eq!(client.with(&own).delete("/api/v1/session").await.json()["ended"], 1);
+    assert_eq!(client.with(&own).get("/dashboard").await.status, StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
+async fn somebody_elses_session_is_as_good_as_none() {
+    let server = TestServer::start().await;
+    server.user("kavya", &[]).await;
+    server.user("meera", &[]).await;
+    let client = server.client();
+    let (kavya, meera) = (client.login("kavya").await, client.login("meera").await);
+    let theirs = session_id(&kavya).to_owned();
+    let nobodys = SessionId([9; 16]).to_string();
+    let not_found = r#"404 {"detail":"The address may be mistyped, or what it named is gone.","status":404,"title":"Not Found","type":"about:blank"}"#;
+    for id in [&theirs, &nobodys, "garbage", "%ff", &theirs.to_uppercase()] {
+        let reply = client.with(&meera).delete(&format!("/api/v1/sessions/{id}")).await;
+        assert_eq!(reply.brief(), not_found, "{id}");
+    }
+    let mut browser = server.browser();
+    let page = browser.login("meera").await;
+    for id in [&theirs, &nobodys, "garbage", "%ff"] {
+        let mut form = page.form("/logout");
+        form.action = format!("/account/sessions/{id}/end");
+        let answer = browser.submit(&form).await;
+        assert_eq!(answer.status, StatusCode::NOT_FOUND, "{id}");
+        assert!(answer.shows("There is nothing here"), "{id}");
+    }
+    assert_eq!(client.with(&kavya).get("/dashboard").await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_cookie_ends_nothing_without_the_csrf_token_of_its_own_session() {
+    let server = TestServer::start().await;
+    server.user("kavya", &[]).await;
+    server.user("meera", &[]).await;
+    let client = server.client();
+    let (kavya, tokens) = client.login_both("kavya").await;
+    let (meera, _) = client.login_both("meera").await;
+    let by_cookie = client.clone().cookie(&kavya);
+    let own = csrf_token(&by_cookie).await;
+    let foreign = csrf_token(&client.clone().cookie(&meera)).await;
+    let urls = ["/api/v1/session", "/api/v1/sessions", &format!("/api/v1/sessions/{}", session_id(&tokens))];
+    let before = server.tables();
+    for url in urls {
+        assert_eq!(by_cookie.delete(url).await.status, StatusCode::FORBIDDEN, "{url}");
+        for wrong in ["", "x", &foreign] {
+            let reply = by_cookie.clone().header("x-csrf-token", wrong).delete(url).await;
+            assert_eq!(reply.status, StatusCode::FORBIDDEN, "{url} {wrong}");
+        }
+        for (name, value) in [
+            ("origin", "https://evil.example"),
+            ("origin", "null"),
+            ("sec-fetch-site", "cross-site"),
+            ("sec-fetch-site", "same-site"),
+        ] {
+            let reply = by_cookie.clone().header("x-csrf-token", &own).header(name, value).delete(url).await;
+            assert_eq!(reply.status, StatusCode::FORBIDDEN, "{url} {name}: {value}");
+        }
+    }
+    assert_eq!(server.tables(), before);
+    let reply = by_cookie.clone().header("x-csrf-token", &own).delete(urls[2]).await;
+    assert_eq!(reply.json()["ended"], 1);
+    assert_eq!(status(&client, &kavya).await, StatusCode::UNAUTHORIZED);
+    assert_eq!(status(&client, &meera).await, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn the_devices_page_ends_one_session_the_others_or_all() {
+    let server = TestServer::start().await;
+    server.user("kavya", &[]).await;
+    let phone = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) Version/18.0 Safari/604.1";
+    let mut laptop = server.browser();
+    laptop.login("kavya").await;
+    let mut phone = server.browser().with_user_agent(phone);
+    phone.login("kavya").await;
+    let tokens = server.client().login("kavya").await;
+
+    let page = laptop.get("/account/sessions").await;
+    assert!(page.shows("Safari on iPhone") && page.shows("Firefox on Linux") && page.shows("This device"));
+    let ended = laptop.submit(&page.form(&format!("/account/sessions/{}/end", session_id(&tokens)))).await;
+    assert!(ended.shows("One session was ended."));
+    assert_eq!(server.client().with(&tokens).get("/dashboard").await.status, StatusCode::UNAUTHORIZED);
+    assert_eq!(phone.get("/dashboard").await.path, "/dashboard");
+
+    let page = laptop.get("/account/sessions").await;
+    assert!(laptop.submit(&page.form("/account/sessions/end-others")).await.shows("One session was ended."));
+    assert!(is_login(&phone.get("/dashboard").await));
+    assert_eq!(laptop.get("/dashboard").await.path, "/dashboard");
+
+    phone.login("kavya").await;
+    let page = laptop.get("/account/sessions").await;
+    assert_eq!(laptop.submit(&page.form("/account/sessions/end-all")).await.path, "/login");
+    assert!(laptop.session().is_none());
+    assert!(is_login(&phone.get("/dashboard").await));
+}
+
+fn is_login(page: &Page) -> bool {
+    page.path == "/login?next=%2Fdashboard"
+}
+
+#[tokio::test]
+async fn a_login_page_that_was_open_before_the_session_ended_still_works() {
+    let server = TestServer::start().await;
+    server.user("kavya", &[]).await;
+    let mut browser = server.browser();
+    let page = browser.login("kavya").await;
+    let out = browser.submit(&page.form("/logout")).await;
+    assert_eq!(out.status, StatusCode::OK);
+    let page = browser.login("kavya").await;
+    assert_eq!((page.status, page.path.as_str()), (StatusCode::OK, "/dashboard"));
+    let again = server.client().send(Method::POST, "/logout", None, Body::empty()).await;
+    assert_eq!(again.json()["ended"], false);
+}
