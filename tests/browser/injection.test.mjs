@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { it } from "node:test";
 
-import { assertQuiet, at, browser, device, logIn, submit } from "../support/chromium.mjs";
+import { assertQuiet, at, device, logIn, submit } from "../support/chromium.mjs";
 import { running } from "../support/watchword.mjs";
 
 const TEXTS = [
@@ -20,7 +20,7 @@ const whole = { timeout: 120_000 };
 for (const who of ["a stranger", "somebody who is logged in"]) {
   it(`no query parameter and no path becomes markup, for ${who}`, whole, async (t) => {
     const server = await running(t);
-    const page = await device(await browser(t));
+    const page = await device(t);
     if (who !== "a stranger") await logInAt(page, server);
     for (const text of TEXTS) {
       const encoded = encodeURIComponent(text);
@@ -39,7 +39,7 @@ for (const who of ["a stranger", "somebody who is logged in"]) {
 
 it("no field of a form becomes markup when it is shown again", whole, async (t) => {
   const server = await running(t);
-  const page = await device(await browser(t));
+  const page = await device(t);
   for (const text of TEXTS) {
     await page.goto(`${server.url}/login?next=${encodeURIComponent(text)}`);
     await logIn(page, text, "some words that are not right");
@@ -57,28 +57,24 @@ it("no field of a form becomes markup when it is shown again", whole, async (t) 
 
 it("a device cannot name itself with markup", whole, async (t) => {
   const server = await running(t);
-  const started = await browser(t);
   for (const text of TEXTS) {
-    const page = await device(started, { userAgent: text });
+    const page = await device(t, { userAgent: text });
     await logInAt(page, server);
     await page.goto(`${server.url}/account/sessions`);
     await assertPlain(page, text);
     assertQuiet(page);
-    await page.context().close();
   }
 });
 
 it("after a login nobody is led to another site", whole, async (t) => {
   const server = await running(t);
-  const started = await browser(t);
   for (const next of ["//evil.example", "https://evil.example/", "/\\evil.example", "/%2fevil.example", "javascript:alert(1)"]) {
-    const page = await device(started);
+    const page = await device(t);
     await page.goto(`${server.url}/login?next=${encodeURIComponent(next)}`);
     await logIn(page, "kavya");
     await at(page, "Welcome kavya");
     assert.equal(page.url(), `${server.url}/dashboard`, next);
     assertQuiet(page);
-    await page.context().close();
   }
 });
 

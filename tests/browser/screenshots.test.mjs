@@ -6,7 +6,7 @@ import { mkdirSync } from "node:fs";
 import { it } from "node:test";
 import { fileURLToPath } from "node:url";
 
-import { assertQuiet, at, browser, device, logIn, submit } from "../support/chromium.mjs";
+import { assertQuiet, at, device, logIn, submit } from "../support/chromium.mjs";
 import { running } from "../support/watchword.mjs";
 
 const FOLDER = fileURLToPath(new URL("../../.work/screenshots/", import.meta.url));
@@ -19,7 +19,7 @@ it("every page fits its screen", { timeout: 180_000 }, async (t) => {
     await running(t, { accounts: {} }),
     await running(t, { settings: { THROTTLE_ACCOUNT_BURST: "1" } }),
   ];
-  const page = await device(await browser(t), { reducedMotion: "reduce" });
+  const page = await device(t, { reducedMotion: "reduce" });
   const shoot = (name) => photograph(page, name);
 
   await page.goto(empty.setupLink);

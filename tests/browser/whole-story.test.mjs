@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { it } from "node:test";
 
-import { assertQuiet, at, browser, device, logIn, submit } from "../support/chromium.mjs";
+import { assertQuiet, at, device, logIn, submit } from "../support/chromium.mjs";
 import { PASSWORD, running } from "../support/watchword.mjs";
 
 const FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0";
@@ -13,7 +13,7 @@ for (const javaScriptEnabled of [true, false]) {
 
   it(`the printed link creates the first administrator, once, ${how}`, { timeout: 60_000 }, async (t) => {
     const server = await running(t, { accounts: {} });
-    const page = await device(await browser(t), { javaScriptEnabled });
+    const page = await device(t, { javaScriptEnabled });
     await page.goto(server.setupLink);
     await at(page, "First administrator");
     await submit(page, "Create administrator", { Username: "kavya", Password: PASSWORD });
@@ -27,7 +27,7 @@ for (const javaScriptEnabled of [true, false]) {
 
   it(`people sign up, log in and log out, ${how}`, { timeout: 60_000 }, async (t) => {
     const server = await running(t);
-    const page = await device(await browser(t), { javaScriptEnabled });
+    const page = await device(t, { javaScriptEnabled });
     await page.goto(server.url);
     await page.getByRole("link", { name: "Create an account" }).click();
     await submit(page, "Create account", { Username: "meera", "E-mail": "meera@example.org", Password: PASSWORD });
@@ -46,10 +46,9 @@ for (const javaScriptEnabled of [true, false]) {
 
   it(`one device ends the other, which is asked to log in at its next click, ${how}`, { timeout: 60_000 }, async (t) => {
     const server = await running(t);
-    const started = await browser(t);
     const [desk, phone] = [
-      await device(started, { javaScriptEnabled }),
-      await device(started, { javaScriptEnabled, userAgent: FIREFOX }),
+      await device(t, { javaScriptEnabled }),
+      await device(t, { javaScriptEnabled, userAgent: FIREFOX }),
     ];
     for (const page of [desk, phone]) {
       await page.goto(`${server.url}/login`);
@@ -78,7 +77,7 @@ for (const javaScriptEnabled of [true, false]) {
 
   it(`after a logout the Back button shows nothing private, ${how}`, { timeout: 60_000 }, async (t) => {
     const server = await running(t);
-    const page = await device(await browser(t), { javaScriptEnabled });
+    const page = await device(t, { javaScriptEnabled });
     await page.goto(`${server.url}/login`);
     await logIn(page, "kavya");
     await at(page, "Welcome kavya");
@@ -99,7 +98,7 @@ for (const javaScriptEnabled of [true, false]) {
 
 it("no script can read the cookie", { timeout: 60_000 }, async (t) => {
   const server = await running(t);
-  const page = await device(await browser(t));
+  const page = await device(t);
   await page.goto(`${server.url}/login`);
   await logIn(page, "kavya");
   await at(page, "Welcome kavya");

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { createServer } from "node:http";
+import { after } from "node:test";
 
 import { chromium } from "playwright-core";
 
@@ -10,36 +11,36 @@ import { PASSWORD } from "./watchword.mjs";
 
 const QUIET = ["--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
 
-/** Starts a browser that ends with the test `t`. */
-export async function browser(t) {
-  const started = await chromium.launch({
+// One browser for all tests of a file; what tests must not share is in the device.
+let started;
+after(async () => (await started)?.close());
+
+function browser() {
+  return (started ??= chromium.launch({
     executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
     args: ["--headless", "--no-sandbox", ...QUIET],
     // The Back button must be as dangerous here as it is for everybody.
     ignoreDefaultArgs: ["--disable-back-forward-cache"],
-  });
-  t.after(() => started.close());
-  return started;
+  }));
 }
 
 /**
- * A device: its own cookies, and one page. Whatever a script says in it, whatever the browser complains about and
- * whatever the security policy stops is kept in `page.complaints`; the status of a page that was refused is not, nor
- * that of the icon which Chromium asks for on its own when it shows JSON or text.
+ * A device, until the test `t` ends: its own cookies, and one page. Whatever a script says in it, whatever the browser
+ * complains about and whatever the security policy stops is kept in `page.complaints`.
  */
-export async function device(started, options = {}) {
-  const context = await started.newContext({ viewport: { width: 1280, height: 800 }, ...options });
+export async function device(t, options = {}) {
+  const context = await (await browser()).newContext({ viewport: { width: 1280, height: 800 }, ...options });
+  t.after(() => context.close());
   context.setDefaultTimeout(10_000);
   const page = await context.newPage();
   page.complaints = [];
   const keep = (text) => page.complaints.push(`${page.url()}: ${text}`);
   page.on("dialog", (dialog) => (keep(`dialog: ${dialog.message()}`), dialog.dismiss()));
   page.on("pageerror", (error) => keep(`error: ${error.message}`));
+  const visited = new Set();
+  page.on("request", (request) => request.isNavigationRequest() && visited.add(request.url()));
   page.on("console", (message) => {
-    const isStatus = /^Failed to load resource: the server responded with a status of 4\d\d/.test(message.text());
-    const about = message.location().url;
-    const isExpected = isStatus && (about === page.url() || new URL(about).pathname === "/favicon.ico");
-    if (!isExpected) keep(`console: ${message.text()} (${about})`);
+    if (!isExpected(message, visited)) keep(`console: ${message.text()} (${message.location().url})`);
   });
   return page;
 }
@@ -47,6 +48,17 @@ export async function device(started, options = {}) {
 /** Fails if anything at all was complained about. */
 export function assertQuiet(...pages) {
   assert.deepEqual(pages.flatMap((page) => page.complaints), []);
+}
+
+/** What the browser says of pages in perfect order. */
+function isExpected(message, visited) {
+  const [text, about] = [message.text(), message.location().url];
+  // A page that refuses something, and the icon that Chromium asks for on its own when it shows JSON or text.
+  if (/^Failed to load resource: the server responded with a status of 4\d\d/.test(text)) {
+    return visited.has(about) || new URL(about).pathname === "/favicon.ico";
+  }
+  // Somebody typed before the page had put the cursor into its first field.
+  return text.startsWith("Autofocus processing was blocked");
 }
 
 /** Fills in the form that ends with the button of this name, and presses it. */
