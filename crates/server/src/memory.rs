@@ -35,8 +35,9 @@ pub struct Known {
     seen_at: AtomicI64,
 }
 
-/// How long a revocation is kept beyond the life of the tokens it stops: the verifiers' leeway and clocks' differences.
-const LEEWAY: Span = Span::seconds(60);
+/// How long a revocation is kept beyond the life of the tokens it stops: 60 seconds for the leeway of verifiers, and 30
+/// because the moment is taken before a commit that may have to wait its turn.
+const LEEWAY: Span = Span::seconds(90);
 
 impl Memory {
     /// A memory that already knows every revocation that still matters.
@@ -144,7 +145,14 @@ impl Memory {
             rat: known.read_at.0,
             kid: None,
         };
-        Ok((!self.verifier.revoked().is_revoked(&marks)).then_some(known))
+        let revoked = self.verifier.revoked();
+        if !revoked.is_revoked(&marks) {
+            return Ok(Some(known));
+        }
+        // A full set refuses more than it was told to. What was just read from the database is not dead, only unsure.
+        let unsure =
+            revoked.floor().is_some_and(|floor| known.read_at.0 <= floor) && known.standing(now) == Standing::Live;
+        if unsure { Err(Failure::Unavailable { retry_after: 5 }) } else { Ok(None) }
     }
 
     /// The claims of an access token that is genuine, in time and not revoked.

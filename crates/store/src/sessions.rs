@@ -121,6 +121,27 @@ impl Store {
         })
     }
 
+    /// The user's sessions that ended for this reason at or after a moment, latest first, at most 20.
+    pub async fn sessions_ended(
+        &self,
+        user_id: UserId,
+        why: EndedWhy,
+        since: UnixMillis,
+    ) -> Result<Vec<Session>, Error> {
+        self.read(|sql| {
+            sql.all(
+                concat!(
+                    "select ",
+                    session_columns!(),
+                    " from sessions s where user_id = $1 and s.ended_at >= $2 and s.ended_why = $3
+                    order by s.ended_at desc limit 20"
+                ),
+                &[&user_id.0, &since.0, &why.as_str()],
+                session,
+            )
+        })
+    }
+
     /// Notes when sessions were seen, in one write. Those that are over or were past their deadline stay so.
     pub async fn touch(&self, seen: Vec<(SessionId, UnixMillis)>, idle: Span) -> Result<(), Error> {
         let timeouts = Timeouts { idle, absolute: Span::ZERO };

@@ -3,7 +3,7 @@
 use askama::Template;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{AppendHeaders, IntoResponse, Redirect, Response};
-use domain::{EndedWhy, SessionId};
+use domain::{EndedWhy, SessionId, Span};
 use serde::Deserialize;
 
 use crate::app::App;
@@ -17,6 +17,13 @@ struct SessionsPage {
     page: Base,
     sessions: Vec<Row>,
     notice: Option<String>,
+    thefts: Vec<Theft>,
+}
+
+/// A session that ended because a used refresh token came back.
+struct Theft {
+    device: String,
+    ended: String,
 }
 
 struct Row {
@@ -64,7 +71,13 @@ pub async fn page(
         1 => "One session was ended. Its cookie and tokens no longer work.".to_owned(),
         n => format!("{n} sessions were ended. Their cookies and tokens no longer work."),
     });
-    let view = SessionsPage { page: Base::of(&app, &headers, credential.cookie()), sessions, notice };
+    let ended = app.store.sessions_ended(user_id, EndedWhy::RefreshReuse, now - TOLD_FOR).await?;
+    let theft = |session: domain::Session| Theft {
+        device: domain::device::name(&session.user_agent),
+        ended: session.ended.map_or_else(String::new, |(at, _)| ago(at, now)),
+    };
+    let thefts = ended.into_iter().map(theft).collect();
+    let view = SessionsPage { page: Base::of(&app, &headers, credential.cookie()), sessions, notice, thefts };
     Ok(view.page.respond(StatusCode::OK, &view))
 }
 
@@ -104,6 +117,9 @@ pub async fn end_all(app: App, posted: Posted<Nothing>) -> Result<Response, Fail
     let forget = AppendHeaders([(header::SET_COOKIE, app.cookies.clear_session())]);
     Ok((forget, Redirect::to("/login")).into_response())
 }
+
+/// How long the page tells of a theft.
+const TOLD_FOR: Span = Span::days(14);
 
 fn back(ended: usize) -> Response {
     Redirect::to(&format!("/account/sessions?ended={ended}")).into_response()

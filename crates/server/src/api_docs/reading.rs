@@ -51,7 +51,7 @@ fn read(document: &Value, method: &str, path: &str, operation: &Value, public_ur
     let answer = |(status, response): (&String, &Value)| Answer {
         status: status.clone(),
         description: response["description"].as_str().unwrap_or_default().to_owned(),
-        example: body_example(document, response).map(|body| pretty(&body)),
+        example: problem_example(status, response).or_else(|| body_example(document, response)).as_ref().map(pretty),
     };
     Operation {
         curl: curl(method, path, public_url, &credentials, request.as_ref()),
@@ -83,6 +83,16 @@ fn body_example(document: &Value, holder: &Value) -> Option<Value> {
     let (_, content) = members(&holder["content"]).next()?;
     let example = example(document, &content["schema"], 0);
     (!example.is_null()).then_some(example)
+}
+
+/// Problem details as that status has them.
+fn problem_example(status: &str, response: &Value) -> Option<Value> {
+    response["content"].get("application/problem+json")?;
+    let status: u16 = status.parse().ok()?;
+    let title = axum::http::StatusCode::from_u16(status).ok()?.canonical_reason()?;
+    Some(json!({
+        "type": "about:blank", "title": title, "status": status, "detail": "…", "request_id": "9f2c61d07be4a853"
+    }))
 }
 
 /// An example value for a schema: its own example, or one put together from its parts.

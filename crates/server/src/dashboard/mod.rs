@@ -41,7 +41,7 @@ struct DashboardPage {
     security(("access_token" = []), ("session_cookie" = [])),
     responses(
         (status = 200, description = "Logged in", body = Greeting),
-        (status = 401, description = "No valid credential", body = Problem),
+        (status = 401, description = "No valid credential", body = Problem, content_type = "application/problem+json"),
     ))]
 pub async fn show(Authenticated(credential): Authenticated, headers: HeaderMap, app: App) -> Result<Response, Failure> {
     match (&credential, Wants::of(&headers)) {

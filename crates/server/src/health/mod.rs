@@ -27,7 +27,7 @@ pub async fn live() -> Json<Health> {
     summary = "Whether requests can be served",
     responses(
         (status = 200, description = "They can", body = Health),
-        (status = 503, description = "The database does not answer", body = Problem),
+        (status = 503, description = "The database does not answer", body = Problem, content_type = "application/problem+json"),
     ))]
 pub async fn ready(app: App) -> Result<Json<Health>, Failure> {
     app.store.check().await.map_err(|_| Failure::Unavailable { retry_after: 1 })?;

@@ -68,13 +68,13 @@ pub async fn page(InQuery(asked): InQuery<Asked>, headers: HeaderMap, app: App) 
 /// `POST /login`: a form gets a cookie and is sent on, a JSON client gets tokens.
 #[utoipa::path(post, path = "/login", tag = "Login",
     summary = "Log in",
-    description = "Opens a session. The answer carries an access token and a refresh token; with `\"cookie\": true` \
+    description = "Opens a session. The answer carries an access token and a refresh token; with \"cookie\": true \
                    also the session cookie. The same URL takes the login page's form.",
     request_body = Login,
     responses(
         (status = 200, description = "Logged in", body = Tokens),
-        (status = 401, description = "The name and password do not belong together", body = Problem),
-        (status = 429, description = "Too many failed tries; see Retry-After", body = Problem),
+        (status = 401, description = "The name and password do not belong together", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "Too many failed tries; see Retry-After", body = Problem, content_type = "application/problem+json"),
     ))]
 pub async fn submit(from: ClientIp, headers: HeaderMap, app: App, sent: Sent<Login>) -> Result<Response, Failure> {
     match sent {

@@ -41,12 +41,12 @@ struct LogoutPage {
 #[utoipa::path(post, path = "/logout", tag = "Login",
     summary = "Log out",
     description = "Ends the session of the credential: its cookie, its refresh token and its access tokens. Send the \
-                   access token or the refresh token as Bearer, or the session cookie with `X-CSRF-Token`. Logging out \
+                   access token or the refresh token as Bearer, or the session cookie with X-CSRF-Token. Logging out \
                    twice is harmless and says so.",
     security(("access_token" = []), ("refresh_token" = []), ("session_cookie" = [])),
     responses(
         (status = 200, description = "There is no such session any more", body = LoggedOut),
-        (status = 403, description = "A cookie without its CSRF token", body = Problem),
+        (status = 403, description = "A cookie without its CSRF token", body = Problem, content_type = "application/problem+json"),
     ))]
 pub async fn submit(app: App, request: Request) -> Result<Response, Failure> {
     let headers = request.headers().clone();

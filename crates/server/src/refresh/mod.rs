@@ -23,13 +23,13 @@ pub struct Refresh {
 /// `POST /refresh`.
 #[utoipa::path(post, path = "/refresh", tag = "Login",
     summary = "Exchange a refresh token",
-    description = "The refresh token goes into the body, or into `Authorization: Bearer`. It works once. Within ten \
+    description = "The refresh token goes into the body, or into Authorization: Bearer. It works once. Within ten \
                    seconds a repeat yields the same successor again, so a lost reply or a second tab does no harm; \
                    later, it is taken for theft and the session ends.",
     request_body = Option<Refresh>,
     responses(
         (status = 200, description = "The successor and a new access token", body = Tokens),
-        (status = 401, description = "The token is not valid, or its session has ended", body = Problem),
+        (status = 401, description = "The token is not valid, or its session has ended", body = Problem, content_type = "application/problem+json"),
     ))]
 pub async fn submit(from: ClientIp, app: App, sent: BearerOr<Refresh>) -> Result<Json<Tokens>, Failure> {
     let text = match &sent {

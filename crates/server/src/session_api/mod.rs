@@ -44,7 +44,7 @@ pub struct CurrentSession {
     session: SessionView,
     /// Whose it is.
     user: User,
-    /// For `X-CSRF-Token`; only when the cookie asked.
+    /// For X-CSRF-Token; only when the cookie asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     csrf_token: Option<String>,
 }
@@ -84,7 +84,7 @@ pub struct Ended {
     security(("access_token" = []), ("session_cookie" = [])),
     responses(
         (status = 200, description = "The session", body = CurrentSession),
-        (status = 401, description = "No valid credential", body = Problem),
+        (status = 401, description = "No valid credential", body = Problem, content_type = "application/problem+json"),
     ))]
 pub async fn current(Authenticated(credential): Authenticated, app: App) -> Result<Json<CurrentSession>, Failure> {
     let live = app.store.session(credential.session_id()).await?.ok_or(Failure::Unauthenticated(None))?;
@@ -106,7 +106,7 @@ pub async fn current(Authenticated(credential): Authenticated, app: App) -> Resu
     security(("access_token" = []), ("session_cookie" = [])),
     responses(
         (status = 200, description = "The sessions", body = Sessions),
-        (status = 401, description = "No valid credential", body = Problem),
+        (status = 401, description = "No valid credential", body = Problem, content_type = "application/problem+json"),
     ))]
 pub async fn list(Authenticated(credential): Authenticated, app: App) -> Result<Json<Sessions>, Failure> {
     let current = credential.session_id();
@@ -117,11 +117,11 @@ pub async fn list(Authenticated(credential): Authenticated, app: App) -> Result<
 /// `DELETE /api/v1/session`.
 #[utoipa::path(delete, path = "/api/v1/session", tag = "Session",
     summary = "End the session in use",
-    description = "As `POST /logout`. With the cookie, `X-CSRF-Token` must be there too.",
+    description = "As POST /logout. With the cookie, X-CSRF-Token must be there too.",
     security(("access_token" = []), ("session_cookie" = [])),
     responses(
         (status = 200, description = "Ended", body = Ended),
-        (status = 401, description = "No valid credential", body = Problem),
+        (status = 401, description = "No valid credential", body = Problem, content_type = "application/problem+json"),
     ))]
 pub async fn end_current(Authenticated(credential): Authenticated, app: App) -> Result<Json<Ended>, Failure> {
     let now = app.clock.now();
@@ -138,7 +138,7 @@ pub async fn end_current(Authenticated(credential): Authenticated, app: App) -> 
     security(("access_token" = []), ("session_cookie" = [])),
     responses(
         (status = 200, description = "Ended, now or before", body = Ended),
-        (status = 404, description = "The user has no such session", body = Problem),
+        (status = 404, description = "The user has no such session", body = Problem, content_type = "application/problem+json"),
     ))]
 pub async fn end_one(
     Authenticated(credential): Authenticated,
@@ -158,7 +158,7 @@ pub async fn end_one(
     security(("access_token" = []), ("session_cookie" = [])),
     responses(
         (status = 200, description = "Ended", body = Ended),
-        (status = 401, description = "No valid credential", body = Problem),
+        (status = 401, description = "No valid credential", body = Problem, content_type = "application/problem+json"),
     ))]
 pub async fn end_others(Authenticated(credential): Authenticated, app: App) -> Result<Json<Ended>, Failure> {
     let now = app.clock.now();

@@ -34,6 +34,21 @@ async fn a_replayed_refresh_token_ends_the_session() {
 }
 
 #[tokio::test]
+async fn the_user_is_told_of_the_theft() {
+    let server = TestServer::start().await;
+    server.user("kavya", &[]).await;
+    let client = server.client();
+    let first = client.login("kavya").await;
+    let second = client.refresh(&first).await.json();
+    client.refresh(&second).await;
+    let mut browser = server.browser();
+    browser.login("kavya").await;
+    assert!(!browser.get("/account/sessions").await.shows("used twice"));
+    client.refresh(&first).await;
+    assert!(browser.get("/account/sessions").await.shows("refresh tokens was used twice"));
+}
+
+#[tokio::test]
 async fn a_lost_reply_is_answered_again_within_the_grace() {
     let server = TestServer::start().await;
     server.user("kavya", &[]).await;
