@@ -4,5 +4,9 @@ mod support;
 
 mod login;
 mod logout;
+mod passwords;
 mod refresh;
 mod session;
+mod setup;
+mod signup;
+mod web;
