@@ -55,7 +55,7 @@ pub async fn run(
     if demo.json {
         json(&Printed { url, accounts: people });
     } else {
-        explain(&url, &people);
+        explain(&url, &people, &server.app.config.database.0);
     }
     server.run().await?;
     Ok(ExitCode::SUCCESS)
@@ -79,12 +79,13 @@ async fn add(app: &App, name: &str, roles: Roles) -> Result<Person, StartError> 
     Ok(Person { username: account.username.to_string(), password, roles: account.roles.as_slice().to_vec() })
 }
 
-fn explain(url: &str, people: &[Person]) {
+fn explain(url: &str, people: &[Person], database: &Path) {
     line(format!("Watchword demo on {url}, with a database that is deleted at the end.\n"));
     for person in people {
         line(format!("  {:<8} {:<8} password  {}", person.username, person.roles.join(" "), person.password));
     }
     let Some(kavya) = people.first() else { return };
+    let program = std::env::current_exe().map_or_else(|_| "watchword".to_owned(), |path| path.display().to_string());
     line(format!(
         "\nIn a browser, open {url}/login
 
@@ -98,6 +99,9 @@ From a terminal:
   # Use the access token.
   curl {url}/dashboard -H \"Authorization: Bearer $ACCESS\"
 
+  # See what it says, and that its signature is valid.
+  echo \"$ACCESS\" | {program} token inspect --database sqlite:{}
+
   # Renew both.
   curl -X POST {url}/refresh -H \"Authorization: Bearer $REFRESH\"
 
@@ -105,7 +109,9 @@ From a terminal:
   curl -X POST {url}/logout -H \"Authorization: Bearer $ACCESS\"
 
 Ctrl-C ends the demo.",
-        kavya.username, kavya.password
+        kavya.username,
+        kavya.password,
+        database.display()
     ));
 }
 

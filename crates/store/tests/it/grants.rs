@@ -122,3 +122,19 @@ async fn nothing_is_issued_after_logout_or_a_change_of_the_account() {
     store.set_roles(user_id(1), &Roles::default(), KEEP, T0).await.unwrap();
     assert_eq!(outcome(store.rotate(refresh(2, 0)).await.unwrap()), Outcome::Refused);
 }
+
+#[tokio::test]
+async fn sessions_that_ended_by_reuse_can_be_told_of() {
+    let store = store_with_session().await;
+    let told = |since| store.sessions_ended(user_id(1), EndedWhy::RefreshReuse, since);
+    assert!(told(T0).await.unwrap().is_empty());
+    store.rotate(refresh(1, 0)).await.unwrap();
+    store.rotate(refresh(1, 1)).await.unwrap();
+    assert!(matches!(store.rotate(refresh(1, 0)).await.unwrap(), Rotated::Reused(_)));
+    let ended = told(T0).await.unwrap();
+    assert_eq!(ended.len(), 1);
+    let (at, why) = ended[0].ended.unwrap();
+    assert_eq!(why, EndedWhy::RefreshReuse);
+    assert!(told(at + Span(1)).await.unwrap().is_empty());
+    assert!(store.sessions_ended(user_id(1), EndedWhy::Logout, T0).await.unwrap().is_empty());
+}
