@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io::{BufRead, BufReader};
 use std::ops::AddAssign;
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 
 use anyhow::Context;
 
@@ -31,15 +31,16 @@ pub(crate) enum Runner {
 pub(crate) fn run(mut command: Command, runner: Runner) -> Ran {
     let mut tests = Counts::default();
     let outcome = match stream(&mut command, runner, &mut tests) {
-        Ok(true) if tests == Counts::default() => Outcome::Failed("no test was found".to_owned()),
-        Ok(true) if tests.failed == 0 => Outcome::Passed,
-        Ok(_) => Outcome::Failed(format!("{tests}; see above")),
+        Ok(_) if tests.failed > 0 => Outcome::Failed(format!("{tests}; see above")),
+        Ok(status) if !status.success() => Outcome::Failed(format!("the tests could not be run ({status}); see above")),
+        Ok(_) if tests.passed == 0 => Outcome::Failed("no test was found".to_owned()),
+        Ok(_) => Outcome::Passed,
         Err(error) => Outcome::Failed(format!("{error:#}")),
     };
     Ran { tests, outcome }
 }
 
-fn stream(command: &mut Command, runner: Runner, tests: &mut Counts) -> anyhow::Result<bool> {
+fn stream(command: &mut Command, runner: Runner, tests: &mut Counts) -> anyhow::Result<ExitStatus> {
     let name = command.get_program().to_string_lossy().into_owned();
     let mut child = command.stdout(Stdio::piped()).spawn().with_context(|| format!("cannot start {name}"))?;
     let output = child.stdout.take().expect("the output was asked for");
@@ -49,7 +50,7 @@ fn stream(command: &mut Command, runner: Runner, tests: &mut Counts) -> anyhow::
         println!("{line}");
         *tests += runner.read(&line);
     }
-    Ok(child.wait().with_context(|| format!("cannot wait for {name}"))?.success())
+    child.wait().with_context(|| format!("cannot wait for {name}"))
 }
 
 impl Runner {
