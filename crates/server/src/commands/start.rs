@@ -4,7 +4,7 @@ use std::io::IsTerminal;
 
 use store::{Options, Store};
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
 use crate::app::{App, StartError};
@@ -17,24 +17,41 @@ pub struct Server {
     /// The state of its handlers.
     pub app: App,
     listener: TcpListener,
+    stop: Signals,
+}
+
+/// What asks the program to end.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
 }
 
 impl Server {
-    /// Binds the address and opens database, keys and memory.
+    /// Binds the address and opens database, keys and memory. From here on a signal ends the program in order, although
+    /// only once it [`run`](Self::run)s.
     pub async fn open(config: Config, env: &[(String, String)]) -> Result<Self, StartError> {
+        let stop = Signals::catch().map_err(|e| StartError::System(format!("cannot wait for signals: {e}")))?;
+        if config.tokens.algorithm == "HS256" {
+            // Judged before anything is made.
+            config.tokens.secret(env)?;
+        }
         let listener = serve::bind(config.listen.0).await?;
         let bound = listener.local_addr().map_err(|e| StartError::System(e.to_string()))?;
         let store = Store::open(&Options { group: config.group_commit, ..Options::new(&config.database.0) })?;
         let clock = Clock::system(store.clock_floor().await?);
-        let app = App::start(config, env, store, clock, bound).await?;
-        Ok(Self { app, listener })
+        match App::start(config, env, store.clone(), clock, bound).await {
+            Ok(app) => Ok(Self { app, listener, stop }),
+            Err(error) => {
+                store.close().await;
+                Err(error)
+            }
+        }
     }
 
     /// Serves until Ctrl-C or SIGTERM, then finishes what is in flight and writes what is left to write.
     pub async fn run(self) -> Result<(), StartError> {
         let jobs = jobs::start(&self.app);
-        let stop = stop_signal().map_err(|e| StartError::System(format!("cannot wait for signals: {e}")))?;
-        serve::serve(self.listener, routes::routes(&self.app), stop).await;
+        serve::serve(self.listener, routes::routes(&self.app), self.stop.any()).await;
         drop(jobs);
         jobs::write_seen(&self.app).await?;
         self.app.store.raise_clock_floor(self.app.clock.now()).await?;
@@ -44,15 +61,17 @@ impl Server {
     }
 }
 
-fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    Ok(async move {
+impl Signals {
+    fn catch() -> std::io::Result<Self> {
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    async fn any(mut self) {
         tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
         }
-    })
+    }
 }
 
 /// Sends logs to standard error: for people on a terminal, as JSON otherwise.
