@@ -100,7 +100,7 @@ From a terminal:
   curl {url}/dashboard -H \"Authorization: Bearer $ACCESS\"
 
   # See what it says, and that its signature is valid.
-  echo \"$ACCESS\" | {program} token inspect --database sqlite:{}
+  echo \"$ACCESS\" | '{program}' token inspect --database 'sqlite:{}'
 
   # Renew both.
   curl -X POST {url}/refresh -H \"Authorization: Bearer $REFRESH\"
