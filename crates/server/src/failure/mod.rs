@@ -68,6 +68,8 @@ impl From<store::Error> for Failure {
     fn from(error: store::Error) -> Self {
         match error {
             store::Error::Unavailable => Self::Unavailable { retry_after: 1 },
+            // It names tables and columns, never values.
+            store::Error::Broken(cause) => Self::internal(&cause),
             other => Self::internal(&other),
         }
     }

@@ -48,7 +48,11 @@ async fn sweep(app: App, mut ticks: Interval) {
 }
 
 fn report<T>(job: &'static str, result: Result<T, store::Error>) -> Option<T> {
-    result.inspect_err(|error| tracing::warn!(job, %error, "a job failed and will be tried again")).ok()
+    let warn = |error: &store::Error| {
+        let error: &dyn std::error::Error = error;
+        tracing::warn!(job, error, "a job failed and will be tried again");
+    };
+    result.inspect_err(warn).ok()
 }
 
 fn ticks(period: Duration) -> Interval {

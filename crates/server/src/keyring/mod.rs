@@ -64,7 +64,7 @@ impl Keyring {
         let algorithm: Algorithm = config.tokens.algorithm.parse().expect("the configuration has checked it");
         let mut verifying = KeySet::new();
         let mut signing = None;
-        for key in &stored {
+        for key in stored.iter().filter(|key| key.state != KeyState::Gone) {
             let opened = open_key(key, &sealing)
                 .ok_or_else(|| KeyError::Sealed(config.master_key_file().display().to_string()))?;
             verifying.insert(opened.verifying_key()).map_err(|e| KeyError::Library(e.to_string()))?;
