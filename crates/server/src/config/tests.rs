@@ -54,7 +54,18 @@ fn what_cannot_be_used_is_refused_with_the_key_and_what_to_do() {
 fn a_guessable_hs256_secret_is_refused() {
     let tokens = Tokens::default();
     let judged = |secret: &str| tokens.secret(&[("WATCHWORD_TOKENS_SECRET".to_owned(), secret.to_owned())]);
-    for weak in ["", "secret", "super-secret-key", &"a".repeat(64), &"password".repeat(8), &"0123456789".repeat(5)] {
+    for weak in [
+        "",
+        "secret",
+        "super-secret-key",
+        &"a".repeat(64),
+        &"password".repeat(8),
+        &"0123456789".repeat(5),
+        "correct horse battery staple 2027 password",
+        "watchword-jwt-secret-password-2026",
+        "my-super-secret-jwt-key-change-me-in-production",
+        "ThisIsMySecretKeyForJwtTokensInProduction123!",
+    ] {
         assert!(judged(weak).is_err(), "{weak}");
     }
     for strong in
@@ -62,7 +73,13 @@ fn a_guessable_hs256_secret_is_refused() {
     {
         assert!(judged(strong).is_ok(), "{strong}");
     }
-    assert!(tokens.secret(&[]).unwrap_err().to_string().contains("openssl rand"));
+    for _ in 0..20 {
+        let random: [u8; 48] = crate::random::bytes();
+        for strong in [token::base64url::encode(random), token::base64url::encode(&random[..24])] {
+            assert!(judged(&strong).is_ok(), "{strong}");
+        }
+    }
+    assert!(tokens.secret(&[]).err().unwrap().to_string().contains("openssl rand"));
 }
 
 #[test]
