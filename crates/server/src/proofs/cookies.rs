@@ -97,6 +97,7 @@ fn pairs(headers: &HeaderMap) -> impl Iterator<Item = (&str, &str)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn headers(cookie: &[&str]) -> HeaderMap {
         cookie.iter().map(|value| (header::COOKIE, HeaderValue::from_str(value).unwrap())).collect()
@@ -127,6 +128,27 @@ mod tests {
             assert!(names().session(&headers(&[&cookies.join("; ")])).is_none());
         }
     }
+
+    proptest! {
+        #[test]
+        fn a_session_cookie_is_found_among_any_others(before in OTHERS, after in OTHERS, id: [u8; 16], secret: [u8; 32]) {
+            let set = names().set_session(SessionId(id), &CookieSecret(secret));
+            let pair = set.to_str().unwrap().split("; ").next().unwrap();
+            let read = names().session(&headers(&[&before, &format!("{after}; {pair}; {before}")])).unwrap();
+            prop_assert_eq!(read.session_id, SessionId(id));
+            prop_assert!(read.hash.matches(&CookieSecret(secret).hash()));
+            prop_assert!(names().session(&headers(&[&before, &after])).is_none());
+        }
+
+        #[test]
+        fn no_bytes_of_a_cookie_header_stop_the_reading(bytes in prop::collection::vec(any::<u8>(), 0..99)) {
+            let Ok(value) = HeaderValue::from_bytes(&bytes) else { return Ok(()) };
+            let headers = HeaderMap::from_iter([(header::COOKIE, value)]);
+            prop_assert!(names().session(&headers).is_none() && names().csrf(&headers).is_none());
+        }
+    }
+
+    const OTHERS: &str = "([a-z]{0,3}[=;, ]{0,2}[!-:<-~]{0,9};? ?){0,4}";
 
     #[test]
     fn a_malformed_cookie_is_no_cookie() {

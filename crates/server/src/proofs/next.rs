@@ -62,6 +62,7 @@ impl LocalPath {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn only_paths_on_this_origin_are_followed() {
@@ -91,6 +92,20 @@ mod tests {
             "/ e",
         ] {
             assert_eq!(LocalPath::parse(evil), None, "{evil:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_followed_stays_here_however_often_it_is_decoded(text in "[/\\\\]{0,2}([a-z.:@?#&=]|%[0-9a-f]{2}|%25[0-9a-f]{2}|.){0,9}") {
+            let Some(path) = LocalPath::parse(&text) else { return Ok(()) };
+            prop_assert_eq!(path.as_str(), &text);
+            let mut seen = text;
+            for _ in 0..9 {
+                prop_assert!(seen.starts_with('/') && !seen.starts_with("//"), "{:?}", seen);
+                prop_assert!(!seen.contains(['\\', '\r', '\n', '\t', '\0', ' ']), "{:?}", seen);
+                seen = percent_decoded(&seen).unwrap();
+            }
         }
     }
 }
