@@ -2,6 +2,8 @@
 
 mod support;
 
+mod errors;
+mod keys;
 mod login;
 mod logout;
 mod passwords;
@@ -9,4 +11,5 @@ mod refresh;
 mod session;
 mod setup;
 mod signup;
+mod throttling;
 mod web;

@@ -7,7 +7,7 @@ mod server;
 
 pub use browser::{Browser, Form, Page};
 pub use client::{Client, Reply};
-pub use server::{Stopped, T0, TestServer};
+pub use server::TestServer;
 
 /// A password that the rules accept.
 pub const PASSWORD: &str = "six quiet otters swim";
