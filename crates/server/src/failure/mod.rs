@@ -70,7 +70,7 @@ impl From<store::Error> for Failure {
             store::Error::Unavailable => Self::Unavailable { retry_after: 1 },
             // It names tables and columns, never values.
             store::Error::Broken(cause) => Self::internal(&cause),
-            other => Self::internal(&other),
+            taken @ store::Error::Taken(_) => Self::internal(&taken),
         }
     }
 }

@@ -1,4 +1,5 @@
 //! Black-box tests: one file per feature, over HTTP, against a server of their own with a clock that only they move.
+#![allow(clippy::unwrap_used, reason = "a test may")]
 
 mod support;
 
