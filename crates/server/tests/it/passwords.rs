@@ -142,7 +142,7 @@ async fn a_huge_password_is_refused_before_any_hashing() {
             assert_eq!(page.status.as_u16(), status, "{path} {length}");
         }
     }
-    assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
 }
 
 #[tokio::test]

@@ -252,6 +252,9 @@ fn assert_inert(what: &str, html: &str) {
     assert!(!handler, "{what} has an inline event handler");
 }
 
+/// A status, and the request that is answered with it.
+type Expected<'a> = (u16, &'a Client, Method, &'a str, Option<&'a str>, Body);
+
 #[tokio::test]
 async fn every_answer_of_every_status_is_hardened() {
     let (server, link) = with_link().await;
@@ -261,7 +264,7 @@ async fn every_answer_of_every_status_is_hardened() {
     let program = server.client();
     let huge = || Body::from("x".repeat(70_000));
     let json = Some("application/json");
-    let sets: [(u16, &Client, Method, &str, Option<&str>, Body); 23] = [
+    let sets: [Expected<'_>; 23] = [
         (200, &visitor, Method::GET, "/", None, Body::empty()),
         (200, &visitor, Method::GET, "/login", None, Body::empty()),
         (200, &visitor, Method::GET, "/signup", None, Body::empty()),
