@@ -49,6 +49,30 @@ impl Store {
         .await
     }
 
+    /// Ends a session if a deadline of it has passed, as stored at this moment. None: it still stands, because it was
+    /// used after the caller had read it. The receipt is empty if it was over already, or never was.
+    pub async fn expire_session(
+        &self,
+        session_id: SessionId,
+        keep_until: UnixMillis,
+        now: UnixMillis,
+    ) -> Result<Option<Receipt>, Error> {
+        self.write(move |sql| {
+            let expired = sql.run(
+                "update sessions set ended_at = $2, ended_why = $3
+                where session_id = $1 and ended_at is null and (idle_expires_at <= $2 or expires_at <= $2)",
+                &[&session_id.0, &now.0, &EndedWhy::Expired.as_str()],
+            )?;
+            let ended: &[SessionId] = if expired == 1 { &[session_id] } else { &[] };
+            let stands = "select 1 from sessions where session_id = $1 and ended_at is null";
+            if ended.is_empty() && sql.one(stands, &[&session_id.0], |_| Ok(()))?.is_some() {
+                return Ok(None);
+            }
+            log(sql, ended, Keep { until: keep_until, now }).map(Some)
+        })
+        .await
+    }
+
     /// Ends every session of the user but one.
     pub async fn end_other_sessions(
         &self,

@@ -121,6 +121,30 @@ async fn ending_a_session_leaves_one_entry_in_the_log() {
 }
 
 #[tokio::test]
+async fn a_session_expires_only_once_a_stored_deadline_has_passed() {
+    let store = TestStore::new();
+    store.user(1).await;
+    let first = store.session_of(1, 1).await.session;
+    store.session_of(1, 2).await;
+    let expire = async |session, now| {
+        let receipt = store.expire_session(session_id(session), KEEP, now).await.unwrap();
+        receipt.map(|receipt| revoked(&receipt))
+    };
+    assert_eq!(expire(1, first.idle_expires_at - Span(1)).await, None);
+    store.touch(vec![(session_id(1), T0 + Span::hours(1))], TIMEOUTS.idle).await.unwrap();
+    assert_eq!(expire(1, first.idle_expires_at).await, None, "it was used since it was read");
+    assert_eq!((store.ended(1).await, store.log().await), (None, vec![]));
+
+    assert_eq!(expire(2, first.idle_expires_at).await, Some(vec![Revoked::Session(session_id(2))]));
+    assert_eq!(store.ended(2).await, Some(EndedWhy::Expired));
+    assert_eq!(expire(1, first.expires_at).await, Some(vec![Revoked::Session(session_id(1))]));
+    for over in [1, 2, 9] {
+        assert_eq!(expire(over, T0).await, Some(vec![]), "{over}");
+    }
+    assert_eq!(store.log().await, [Revoked::Session(session_id(2)), Revoked::Session(session_id(1))]);
+}
+
+#[tokio::test]
 async fn nobody_ends_a_session_of_somebody_else() {
     let store = TestStore::new();
     store.user(1).await;
