@@ -1,6 +1,7 @@
 //! A posted HTML form whose CSRF token has been checked.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
@@ -21,6 +22,10 @@ pub struct Posted<T> {
     /// The live session of the visitor, if there is one.
     pub session: Option<Arc<Known>>,
 }
+
+/// The fields of a form that is only a button.
+#[derive(Deserialize)]
+pub struct NoFields {}
 
 /// [`Csrf::check`] or a variant of it.
 type Check = fn(&App, &HeaderMap, Option<&Arc<Known>>, Option<&str>) -> Result<(), Failure>;
@@ -63,9 +68,11 @@ pub(super) fn media_type(request: &Request) -> String {
     value.and_then(|text| text.split(';').next()).unwrap_or_default().trim().to_ascii_lowercase()
 }
 
-/// The whole body, at most [`crate::routes::BODY_LIMIT`] of it.
+/// The whole body: at most [`crate::routes::BODY_LIMIT`] of it, within [`BODY_TIMEOUT`].
 pub(super) async fn read(request: Request, app: &App) -> Result<Bytes, Failure> {
-    Bytes::from_request(request, app).await.map_err(|rejection| match rejection.status() {
+    let read = tokio::time::timeout(BODY_TIMEOUT, Bytes::from_request(request, app)).await;
+    let read = read.map_err(|_| Failure::Refused(StatusCode::REQUEST_TIMEOUT, "The body took too long to arrive."))?;
+    read.map_err(|rejection| match rejection.status() {
         StatusCode::PAYLOAD_TOO_LARGE => {
             Failure::Refused(StatusCode::PAYLOAD_TOO_LARGE, "The body is larger than 64 KiB.")
         }
@@ -76,3 +83,6 @@ pub(super) async fn read(request: Request, app: &App) -> Result<Bytes, Failure> 
 fn malformed() -> Failure {
     Failure::Refused(StatusCode::BAD_REQUEST, "The form is incomplete or repeats a field.")
 }
+
+/// How long a client may take to send a body of the largest size: as long as for a head.
+const BODY_TIMEOUT: Duration = Duration::from_secs(15);

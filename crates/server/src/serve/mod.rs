@@ -1,5 +1,8 @@
 //! The listener: accepts connections with limits on what each may cost, and finishes what is in flight before it ends.
 
+mod host;
+mod patience;
+
 use std::convert::Infallible;
 use std::future::Future;
 use std::io::ErrorKind;
@@ -10,16 +13,18 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
-use axum::http::Request;
+use axum::http::{HeaderValue, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
+use tokio::time::{MissedTickBehavior, interval};
 use tower::ServiceExt;
 
 use crate::app::StartError;
+use patience::Patient;
 
 /// Binds the address. The error says what to do.
 pub async fn bind(address: SocketAddr) -> Result<TcpListener, StartError> {
@@ -43,16 +48,24 @@ pub async fn serve(listener: TcpListener, router: Router, stop: impl Future<Outp
     let graceful = GracefulShutdown::new();
     let places = Arc::new(Semaphore::new(CONNECTIONS));
     let builder = builder();
+    let mut again = interval(ACCEPT_AGAIN);
+    again.set_missed_tick_behavior(MissedTickBehavior::Delay);
     tokio::pin!(stop);
     loop {
-        let place = Arc::clone(&places).acquire_owned().await.expect("the semaphore is never closed");
-        let (stream, peer) = tokio::select! {
-            accepted = listener.accept() => match accepted {
-                Ok(accepted) => accepted,
+        let accept = async {
+            let place = Arc::clone(&places).acquire_owned().await.expect("the semaphore is never closed");
+            let accepted = listener.accept().await;
+            if accepted.is_err() {
+                // Most likely out of file descriptors. The error comes at once and again until others close theirs.
+                again.tick().await;
+            }
+            (place, accepted)
+        };
+        let (place, (stream, peer)) = tokio::select! {
+            (place, accepted) = accept => match accepted {
+                Ok(accepted) => (place, accepted),
                 Err(error) => {
                     tracing::warn!(%error, "a connection could not be accepted");
-                    // Most likely out of file descriptors: yielding lets others close theirs.
-                    tokio::task::yield_now().await;
                     continue;
                 }
             },
@@ -82,18 +95,29 @@ fn connection(
     let service = hyper::service::service_fn(move |request: Request<Incoming>| {
         let router = router.clone();
         async move {
+            if !host::is_clear(&request) {
+                return Ok(unclear());
+            }
             let mut request = request.map(Body::new);
             request.extensions_mut().insert(ConnectInfo(peer));
             Ok::<_, Infallible>(router.oneshot(request).await.unwrap_or_else(|never| match never {}))
         }
     });
-    let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
+    let connection = builder.serve_connection(TokioIo::new(Patient::new(stream, PATIENCE)), service).into_owned();
     let watched = graceful.watch(connection);
     async move {
         if let Err(error) = watched.await {
             tracing::debug!(%peer, error, "a connection ended early");
         }
     }
+}
+
+/// As hyper answers what it cannot read, and with it the end: nobody knows whose the next request would be.
+fn unclear() -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::BAD_REQUEST;
+    response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    response
 }
 
 fn builder() -> Builder<TokioExecutor> {
@@ -117,6 +141,9 @@ fn builder() -> Builder<TokioExecutor> {
 /// How long a client may take to send the head of a request; also how long an idle connection is kept.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(15);
 
+/// How long a client may take to send its first bytes, or to make room for an answer.
+const PATIENCE: Duration = Duration::from_secs(15);
+
 /// The largest head of a request, in bytes.
 const HEADER_BYTES: usize = 32 * 1024;
 
@@ -128,6 +155,9 @@ const STREAMS: u32 = 100;
 
 /// Most connections at a time; more wait in the system's queue.
 const CONNECTIONS: usize = 10_000;
+
+/// How soon to accept again after an error.
+const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 
 /// How long requests in flight get to finish.
 const FINISH: Duration = Duration::from_secs(10);

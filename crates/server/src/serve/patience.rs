@@ -1,0 +1,93 @@
+//! A stream that gives up on a peer that neither says what it wants nor takes what it asked for.
+
+use std::io::{Error, ErrorKind, IoSlice};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Instant, Interval, interval_at};
+
+/// Closes over `patience`: so long may the first bytes take together, and so long may a write find no room.
+///
+/// Everything in between has a deadline already: hyper's for the rest of a request's head and for idle connections, the
+/// body's own, and the handler's.
+pub(super) struct Patient<S> {
+    stream: S,
+    /// How many of the bytes that tell HTTP/1 from HTTP/2 are still to come.
+    awaited: usize,
+    /// Ticks when the patience is at its end.
+    end: Interval,
+    is_stuck: bool,
+}
+
+impl<S> Patient<S> {
+    pub(super) fn new(stream: S, patience: Duration) -> Self {
+        Self { stream, awaited: PREFACE, end: interval_at(Instant::now() + patience, patience), is_stuck: false }
+    }
+
+    fn give_up<T>(&mut self, context: &mut Context<'_>) -> Poll<std::io::Result<T>> {
+        ready!(self.end.poll_tick(context));
+        Poll::Ready(Err(Error::new(ErrorKind::TimedOut, "the peer does not move")))
+    }
+
+    fn written(
+        &mut self,
+        written: Poll<std::io::Result<usize>>,
+        context: &mut Context<'_>,
+    ) -> Poll<std::io::Result<usize>> {
+        if written.is_ready() {
+            self.is_stuck = false;
+            return written;
+        }
+        if !self.is_stuck {
+            self.is_stuck = true;
+            self.end.reset();
+        }
+        self.give_up(context)
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<std::io::Result<()>> {
+        let before = buffer.filled().len();
+        let read = Pin::new(&mut self.stream).poll_read(context, buffer);
+        self.awaited = self.awaited.saturating_sub(buffer.filled().len() - before);
+        if read.is_pending() && self.awaited > 0 { self.give_up(context) } else { read }
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<std::io::Result<usize>> {
+        let written = Pin::new(&mut self.stream).poll_write(context, bytes);
+        self.written(written, context)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        parts: &[IoSlice<'_>],
+    ) -> Poll<std::io::Result<usize>> {
+        let written = Pin::new(&mut self.stream).poll_write_vectored(context, parts);
+        self.written(written, context)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}
+
+/// The length of HTTP/2's preface (RFC 9113 §3.4). No request is whole in fewer bytes but for the barest HTTP/1.0.
+const PREFACE: usize = 24;
