@@ -12,7 +12,10 @@ pub async fn run(config: Config, env: Vec<(String, String)>) -> Result<ExitCode,
     log(&config.log)?;
     let database = config.database.0.display().to_string();
     let server = Server::open(config, &env).await?;
-    line(format!("Listening on {}", server.app.public_url));
+    line(format!("Listening on http://{}", server.bound));
+    if let Some(url) = &server.app.config.public_url {
+        line(format!("Public URL   {url}"));
+    }
     line(format!("Database     {database}"));
     if let Some(link) = setup::offer(&server.app).await? {
         line("\nThere is no administrator yet. This link creates the first one; it works once, within 24 hours:\n");

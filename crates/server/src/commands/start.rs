@@ -1,6 +1,7 @@
 //! What `serve` and `demo` share: logging, opening everything in the right order, and stopping cleanly.
 
 use std::io::IsTerminal;
+use std::net::SocketAddr;
 
 use store::{Options, Store};
 use tokio::net::TcpListener;
@@ -16,6 +17,8 @@ use crate::{jobs, routes, serve};
 pub struct Server {
     /// The state of its handlers.
     pub app: App,
+    /// Where it listens.
+    pub bound: SocketAddr,
     listener: TcpListener,
     stop: Signals,
 }
@@ -38,9 +41,12 @@ impl Server {
         let listener = serve::bind(config.listen.0).await?;
         let bound = listener.local_addr().map_err(|e| StartError::System(e.to_string()))?;
         let store = Store::open(&Options { group: config.group_commit, ..Options::new(&config.database.0) })?;
-        let clock = Clock::system(store.clock_floor().await?);
-        match App::start(config, env, store.clone(), clock, bound).await {
-            Ok(app) => Ok(Self { app, listener, stop }),
+        let started = async {
+            let clock = Clock::system(store.clock_floor().await?)?;
+            App::start(config, env, store.clone(), clock, bound).await
+        };
+        match started.await {
+            Ok(app) => Ok(Self { app, bound, listener, stop }),
             Err(error) => {
                 store.close().await;
                 Err(error)
@@ -50,8 +56,15 @@ impl Server {
 
     /// Serves until Ctrl-C or SIGTERM, then finishes what is in flight and writes what is left to write.
     pub async fn run(self) -> Result<(), StartError> {
-        let jobs = jobs::start(&self.app);
-        serve::serve(self.listener, routes::routes(&self.app), self.stop.any()).await;
+        let mut jobs = jobs::start(&self.app);
+        let stop = async {
+            tokio::select! {
+                () = self.stop.any() => {}
+                // Jobs go on for ever. Without the one that learns of revocations, nothing here could be trusted.
+                _ = jobs.join_next() => tracing::error!("a job has ended; stopping rather than going on without it"),
+            }
+        };
+        serve::serve(self.listener, routes::routes(&self.app), stop).await;
         drop(jobs);
         jobs::write_seen(&self.app).await?;
         self.app.store.raise_clock_floor(self.app.clock.now()).await?;
