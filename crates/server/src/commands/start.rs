@@ -41,11 +41,8 @@ impl Server {
         let listener = serve::bind(config.listen.0).await?;
         let bound = listener.local_addr().map_err(|e| StartError::System(e.to_string()))?;
         let store = Store::open(&Options { group: config.group_commit, ..Options::new(&config.database.0) })?;
-        let started = async {
-            let clock = Clock::system(store.clock_floor().await?)?;
-            App::start(config, env, store.clone(), clock, bound).await
-        };
-        match started.await {
+        let clock = Clock::system(store.clock_floor().await?);
+        match App::start(config, env, store.clone(), clock, bound).await {
             Ok(app) => Ok(Self { app, bound, listener, stop }),
             Err(error) => {
                 store.close().await;
@@ -56,15 +53,8 @@ impl Server {
 
     /// Serves until Ctrl-C or SIGTERM, then finishes what is in flight and writes what is left to write.
     pub async fn run(self) -> Result<(), StartError> {
-        let mut jobs = jobs::start(&self.app);
-        let stop = async {
-            tokio::select! {
-                () = self.stop.any() => {}
-                // Jobs go on for ever. Without the one that learns of revocations, nothing here could be trusted.
-                _ = jobs.join_next() => tracing::error!("a job has ended; stopping rather than going on without it"),
-            }
-        };
-        serve::serve(self.listener, routes::routes(&self.app), stop).await;
+        let jobs = jobs::start(&self.app);
+        serve::serve(self.listener, routes::routes(&self.app), self.stop.any()).await;
         drop(jobs);
         jobs::write_seen(&self.app).await?;
         self.app.store.raise_clock_floor(self.app.clock.now()).await?;
