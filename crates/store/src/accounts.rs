@@ -149,13 +149,6 @@ pub(crate) fn insert(sql: Sql<'_>, new: NewUser) -> Result<Account, Error> {
     })
 }
 
-/// Raises the user's epoch and ends the sessions issued before it, leaving one entry in the log.
-pub(crate) fn raise_epoch(sql: Sql<'_>, user_id: UserId, why: EndedWhy, keep: Keep) -> Result<Option<Receipt>, Error> {
-    let text = "update users set epoch = epoch + 1 where user_id = $1 returning epoch";
-    let Some(epoch) = sql.one(text, &[&user_id.0], |row| row.counter())? else { return Ok(None) };
-    endings::end_below_epoch(sql, user_id, epoch, why, keep).map(Some)
-}
-
 /// Runs `text`, which changes the user and returns the raised epoch, and ends the sessions issued before it.
 fn change(
     sql: Sql<'_>,

@@ -3,7 +3,6 @@
 use domain::revocation::{Receipt, Revoked};
 use domain::{EndedWhy, SessionId, UnixMillis, UserId};
 
-use crate::accounts::raise_epoch;
 use crate::revocations;
 use crate::sql::Sql;
 use crate::{Error, Store};
@@ -15,8 +14,8 @@ pub(crate) struct Keep {
     pub(crate) now: UnixMillis,
 }
 
-/// With more sessions than this to end, one entry for the user takes the place of one per session.
-const MOST_ENTRIES: usize = 100;
+/// Most live sessions of one account: more devices than anybody has, and few enough to be listed and ended at once.
+const MOST_SESSIONS: i64 = 100;
 
 impl Store {
     /// Ends a session. The receipt is empty if it was over already, or never was.
@@ -94,7 +93,7 @@ impl Store {
         .await
     }
 
-    /// Ends every session of the user. If they are many, by raising the user's epoch.
+    /// Ends every session of the user.
     pub async fn end_all_sessions(
         &self,
         user_id: UserId,
@@ -103,19 +102,8 @@ impl Store {
         now: UnixMillis,
     ) -> Result<Receipt, Error> {
         self.write(move |sql| {
-            let keep = Keep { until: keep_until, now };
-            let live = sql.all(
-                "select session_id from sessions where user_id = $1 and ended_at is null limit $2",
-                &[&user_id.0, &(MOST_ENTRIES as i64 + 1)],
-                |row| row.take().map(SessionId),
-            )?;
-            if live.len() > MOST_ENTRIES
-                && let Some(receipt) = raise_epoch(sql, user_id, why, keep)?
-            {
-                return Ok(receipt);
-            }
-            end_of_user(sql, user_id, why, now)?;
-            log(sql, &live, keep)
+            let ended = end_of_user(sql, user_id, why, now)?;
+            log(sql, &ended, Keep { until: keep_until, now })
         })
         .await
     }
@@ -128,6 +116,19 @@ pub(crate) fn end(sql: Sql<'_>, session_id: SessionId, why: EndedWhy, keep: Keep
         &[&session_id.0, &keep.now.0, &why.as_str()],
     )?;
     log(sql, if ended == 1 { std::slice::from_ref(&session_id) } else { &[] }, keep)
+}
+
+/// Ends the user's least recently seen sessions that leave no room for `newest`, those past a deadline first.
+pub(crate) fn make_room(sql: Sql<'_>, user_id: UserId, newest: SessionId, keep: Keep) -> Result<Receipt, Error> {
+    // SQLite has no offset without a limit.
+    let ended = sql.all(
+        "update sessions set ended_at = $3, ended_why = $4 where session_id in
+        (select session_id from sessions where user_id = $1 and session_id <> $2 and ended_at is null
+        order by idle_expires_at <= $3, seen_at desc, session_id limit $6 offset $5) returning session_id",
+        &[&user_id.0, &newest.0, &keep.now.0, &EndedWhy::Replaced.as_str(), &(MOST_SESSIONS - 1), &i64::MAX],
+        |row| row.take().map(SessionId),
+    )?;
+    log(sql, &ended, keep)
 }
 
 /// Ends the sessions of a user whose epoch was just raised to `epoch`: one entry covers them all, even those of which
@@ -144,10 +145,12 @@ pub(crate) fn end_below_epoch(
     Ok(Receipt { revoked_at: keep.now, revocations: vec![entry] })
 }
 
-fn end_of_user(sql: Sql<'_>, user_id: UserId, why: EndedWhy, now: UnixMillis) -> Result<(), Error> {
-    let text = "update sessions set ended_at = $2, ended_why = $3 where user_id = $1 and ended_at is null";
-    sql.run(text, &[&user_id.0, &now.0, &why.as_str()])?;
-    Ok(())
+fn end_of_user(sql: Sql<'_>, user_id: UserId, why: EndedWhy, now: UnixMillis) -> Result<Vec<SessionId>, Error> {
+    sql.all(
+        "update sessions set ended_at = $2, ended_why = $3 where user_id = $1 and ended_at is null returning session_id",
+        &[&user_id.0, &now.0, &why.as_str()],
+        |row| row.take().map(SessionId),
+    )
 }
 
 fn log(sql: Sql<'_>, ended: &[SessionId], keep: Keep) -> Result<Receipt, Error> {

@@ -43,7 +43,7 @@ pub struct NewSession {
     pub refund: Vec<(ThrottleKey, Limit)>,
     /// When the first access token expires; zero if none is issued.
     pub max_access_exp: UnixMillis,
-    /// For the revocation of the session that it replaces.
+    /// For the revocations of the sessions that it replaces.
     pub keep_until: UnixMillis,
 }
 
@@ -70,12 +70,15 @@ pub struct Live {
 pub struct Opened {
     /// As it is now stored.
     pub live: Live,
-    /// For the session it replaced, if that was not over already.
+    /// For the sessions it replaced: the one of the same browser, and the least recently seen ones of an account that
+    /// would have more than 100. None: nothing was ended.
     pub replaced: Option<Receipt>,
 }
 
 impl Store {
-    /// Opens a session. None: the account was disabled, deleted or its epoch raised since the login was judged.
+    /// Opens a session, and ends the least recently seen ones of an account that would have more than 100.
+    ///
+    /// None: the account was disabled, deleted or its epoch raised since the login was judged.
     pub async fn open_session(&self, new: NewSession) -> Result<Option<Opened>, Error> {
         self.write(move |sql| {
             if !insert(sql, &new)? {
@@ -89,12 +92,13 @@ impl Store {
             }
             throttles::refund(sql, &new.refund)?;
             let keep = Keep { until: new.keep_until, now: new.now };
-            let replaced = match new.replaces.filter(|old| *old != new.session_id) {
-                Some(old) => Some(endings::end(sql, old, EndedWhy::Replaced, keep)?),
-                None => None,
-            };
+            let mut replaced = Receipt { revoked_at: new.now, revocations: Vec::new() };
+            if let Some(old) = new.replaces.filter(|old| *old != new.session_id) {
+                replaced.revocations = endings::end(sql, old, EndedWhy::Replaced, keep)?.revocations;
+            }
+            replaced.revocations.extend(endings::make_room(sql, new.user_id, new.session_id, keep)?.revocations);
             let live = find(sql, new.session_id)?.ok_or_else(|| Error::broken("a new session is missing"))?;
-            Ok(Some(Opened { live, replaced: replaced.filter(|receipt| !receipt.revocations.is_empty()) }))
+            Ok(Some(Opened { live, replaced: Some(replaced).filter(|receipt| !receipt.revocations.is_empty()) }))
         })
         .await
     }

@@ -1,7 +1,7 @@
-use domain::session::SEEN_INTERVAL;
+use domain::session::{SEEN_INTERVAL, Timeouts};
 use domain::throttle::Limit;
 use domain::{EndedWhy, PasswordHash, Span};
-use store::{Revoked, ThrottleKey};
+use store::{NewSession, Revoked, ThrottleKey};
 
 use crate::support::{KEEP, T0, TIMEOUTS, TestStore, new_session, revoked, session_id, user_id};
 
@@ -175,20 +175,63 @@ async fn all_other_devices_are_logged_out_and_this_one_stays() {
 }
 
 #[tokio::test]
-async fn many_sessions_are_ended_by_one_entry() {
+async fn an_account_has_at_most_100_sessions_and_the_least_recently_seen_give_way() {
     let store = TestStore::new();
     store.user(1).await;
+    store.user(2).await;
+    store.session_of(2, 200).await;
     for session in 0..100 {
         store.session_of(1, session).await;
     }
-    let few = store.end_all_sessions(user_id(1), EndedWhy::EndedByAdmin, KEEP, T0).await.unwrap();
-    assert_eq!(few.revocations.len(), 100);
-    for session in 100..201 {
+    let seen = (0..100).filter(|n| ![7, 8].contains(n)).map(|n| (session_id(n), T0 + Span(1))).collect();
+    store.touch(seen, TIMEOUTS.idle).await.unwrap();
+
+    let replacing = NewSession { replaces: Some(session_id(50)), ..new_session(1, 100) };
+    let opened = store.open_session(replacing).await.unwrap().unwrap();
+    assert_eq!(revoked(&opened.replaced.unwrap()), [Revoked::Session(session_id(50))], "that made room enough");
+
+    // Two too many, as if the limit had been higher before.
+    store.outside().execute_batch("update sessions set ended_at = null, ended_why = null").unwrap();
+    let opened = store.open_session(new_session(1, 101)).await.unwrap().unwrap();
+    let receipt = opened.replaced.unwrap();
+    let mut ended = revoked(&receipt);
+    ended.sort_by_key(|entry| format!("{entry:?}"));
+    // 7, 8 and 100 were seen at the same time; among them the greater ids give way.
+    assert_eq!(ended, [Revoked::Session(session_id(8)), Revoked::Session(session_id(100))]);
+    assert!(receipt.revocations.iter().all(|entry| entry.keep_until == KEEP));
+    assert_eq!(store.ended(8).await, Some(EndedWhy::Replaced));
+    assert_eq!([store.ended(7).await, store.ended(101).await, store.ended(200).await], [None; 3]);
+    assert_eq!(store.sessions_of(user_id(1), T0).await.unwrap().len(), 100);
+}
+
+#[tokio::test]
+async fn a_session_past_a_deadline_gives_way_before_one_that_still_stands() {
+    let store = TestStore::new();
+    store.user(1).await;
+    let short = Timeouts { absolute: Span::minutes(1), ..TIMEOUTS };
+    let brief = NewSession { timeouts: short, now: T0 + Span(1), ..new_session(1, 0) };
+    store.open_session(brief).await.unwrap().unwrap();
+    for session in 1..100 {
         store.session_of(1, session).await;
     }
-    let many = store.end_all_sessions(user_id(1), EndedWhy::EndedByAdmin, KEEP, T0).await.unwrap();
-    assert_eq!(revoked(&many), [Revoked::Epoch(user_id(1), 1)]);
-    assert_eq!(store.ended(150).await, Some(EndedWhy::EndedByAdmin));
+    let later = NewSession { now: T0 + Span::minutes(2), ..new_session(1, 100) };
+    let opened = store.open_session(later).await.unwrap().unwrap();
+    assert_eq!(revoked(&opened.replaced.unwrap()), [Revoked::Session(session_id(0))]);
+}
+
+#[tokio::test]
+async fn all_devices_are_logged_out_at_once() {
+    let store = TestStore::new();
+    store.user(1).await;
+    store.user(2).await;
+    for session in 0..100 {
+        store.session_of(1, session).await;
+    }
+    store.session_of(2, 200).await;
+    let all = store.end_all_sessions(user_id(1), EndedWhy::EndedByAdmin, KEEP, T0).await.unwrap();
+    assert_eq!(store.revocations_since(0).await.unwrap(), all.revocations);
+    assert_eq!(all.revocations.len(), 100);
+    assert_eq!([store.ended(50).await, store.ended(200).await], [Some(EndedWhy::EndedByAdmin), None]);
     assert!(store.sessions_of(user_id(1), T0).await.unwrap().is_empty());
     let none = store.end_all_sessions(user_id(1), EndedWhy::EndedByAdmin, KEEP, T0).await.unwrap();
     assert_eq!(revoked(&none), []);
