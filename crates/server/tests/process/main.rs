@@ -1,0 +1,11 @@
+//! The real program: started as people start it, spoken to over real sockets, stopped with signals.
+#![allow(clippy::unwrap_used, clippy::format_push_string, reason = "a test may")]
+
+mod support;
+
+mod commands;
+mod demo;
+mod first_run;
+mod http_limits;
+mod kill;
+mod start_errors;

@@ -1,0 +1,139 @@
+//! A running server, killed when the test is done with it or fails.
+
+use std::io::{BufRead, BufReader, Read};
+use std::net::SocketAddr;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{self, Receiver};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use super::{Http, SOON};
+
+/// The process and what it has printed.
+pub struct Server {
+    child: Child,
+    lines: Receiver<String>,
+    printed: String,
+    logged: Arc<Mutex<String>>,
+    pub address: SocketAddr,
+    /// How long it took from the start of the process to the line that says where it listens.
+    pub ready_after: Duration,
+}
+
+impl Server {
+    /// Starts a command and waits until it says where it listens.
+    pub fn start(mut command: Command) -> Self {
+        let began = Instant::now();
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let lines = lines(child.stdout.take().unwrap());
+        let logged = log(child.stderr.take().unwrap());
+        let address = SocketAddr::from(([127, 0, 0, 1], 0));
+        let mut server =
+            Self { child, lines, printed: String::new(), logged, address, ready_after: Duration::default() };
+        let line = server.line("http://");
+        server.ready_after = began.elapsed();
+        server.address = address_in(&line).unwrap_or_else(|| panic!("no address in: {line}"));
+        server
+    }
+
+    /// Speaks HTTP with it.
+    pub fn http(&self) -> Http {
+        Http { address: self.address }
+    }
+
+    /// The next line on standard output that contains `text`.
+    pub fn line(&mut self, text: &str) -> String {
+        let deadline = Instant::now() + SOON;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let Ok(line) = self.lines.recv_timeout(left) else {
+                panic!("never printed `{text}`; printed:\n{}\nlogged:\n{}", self.printed, self.logged())
+            };
+            self.printed += &format!("{line}\n");
+            if line.contains(text) {
+                return line;
+            }
+        }
+    }
+
+    /// Everything that it has printed up to the line last asked for.
+    pub fn printed(&self) -> &str {
+        &self.printed
+    }
+
+    /// What it has logged so far.
+    pub fn logged(&self) -> String {
+        self.logged.lock().unwrap().clone()
+    }
+
+    /// Sends a signal, such as `TERM`.
+    pub fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status().unwrap();
+        assert!(sent.success());
+    }
+
+    /// Waits for its end; the exit code, or none if a signal ended it.
+    pub fn wait(mut self) -> Option<i32> {
+        // Its standard output ends when the process does.
+        let deadline = Instant::now() + SOON;
+        while self.lines.recv_timeout(deadline.saturating_duration_since(Instant::now())).is_ok() {}
+        assert!(Instant::now() < deadline, "the server did not end; logged:\n{}", self.logged());
+        self.child.wait().unwrap().code()
+    }
+
+    /// SIGTERM and the exit code.
+    pub fn stop(self) -> Option<i32> {
+        self.signal("TERM");
+        self.wait()
+    }
+
+    /// The most memory that it has had, in KiB.
+    pub fn peak_memory(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse().unwrap()
+    }
+
+    /// SIGKILL, which it cannot know of before.
+    pub fn kill(&mut self) {
+        self.child.kill().unwrap();
+        assert!(!self.child.wait().unwrap().success());
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn address_in(line: &str) -> Option<SocketAddr> {
+    let start = line.find("http://")? + "http://".len();
+    let rest = &line[start..];
+    rest[..rest.find(['/', ',', ' ', '"']).unwrap_or(rest.len())].parse().ok()
+}
+
+fn lines(from: impl Read + Send + 'static) -> Receiver<String> {
+    let (send, receive) = mpsc::channel();
+    std::thread::spawn(move || {
+        for line in BufReader::new(from).lines().map_while(Result::ok) {
+            if send.send(line).is_err() {
+                break;
+            }
+        }
+    });
+    receive
+}
+
+fn log(mut from: impl Read + Send + 'static) -> Arc<Mutex<String>> {
+    let logged = Arc::new(Mutex::new(String::new()));
+    let shared = Arc::clone(&logged);
+    std::thread::spawn(move || {
+        let mut part = [0; 4096];
+        while let Ok(length @ 1..) = from.read(&mut part) {
+            shared.lock().unwrap().push_str(&String::from_utf8_lossy(&part[..length]));
+        }
+    });
+    logged
+}
