@@ -75,6 +75,15 @@ pub struct Opened {
     pub replaced: Option<Receipt>,
 }
 
+/// The sessions `s` of the user `$1` that are not over and not past a deadline at `$2`.
+macro_rules! standing_of {
+    () => {
+        " from sessions s join users u using (user_id)
+        where user_id = $1 and s.ended_at is null and s.idle_expires_at > $2 and s.expires_at > $2
+        and s.epoch_at_issue >= u.epoch"
+    };
+}
+
 impl Store {
     /// Opens a session, and ends the least recently seen ones of an account that would have more than 100.
     ///
@@ -115,13 +124,20 @@ impl Store {
                 concat!(
                     "select ",
                     session_columns!(),
-                    " from sessions s join users u using (user_id)
-                    where user_id = $1 and s.ended_at is null and s.idle_expires_at > $2 and s.expires_at > $2
-                    and s.epoch_at_issue >= u.epoch order by s.seen_at desc, s.session_id limit 500"
+                    standing_of!(),
+                    " order by s.seen_at desc, s.session_id limit 500"
                 ),
                 &[&user_id.0, &now.0],
                 session,
             )
+        })
+    }
+
+    /// How many sessions of the user are not over and not past a deadline.
+    pub async fn count_sessions(&self, user_id: UserId, now: UnixMillis) -> Result<u64, Error> {
+        self.read(|sql| {
+            let count = concat!("select count(*)", standing_of!());
+            Ok(sql.one(count, &[&user_id.0, &now.0], |row| row.counter())?.unwrap_or(0))
         })
     }
 

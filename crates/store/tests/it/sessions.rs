@@ -61,7 +61,7 @@ async fn a_login_replaces_rehashes_and_refunds_together() {
 }
 
 #[tokio::test]
-async fn a_users_sessions_are_those_that_still_admit() {
+async fn a_users_sessions_are_counted_and_listed_while_they_admit() {
     let store = TestStore::new();
     store.user(1).await;
     store.user(2).await;
@@ -74,12 +74,16 @@ async fn a_users_sessions_are_those_that_still_admit() {
     store.touch(vec![(session_id(3), soon), (session_id(1), later)], TIMEOUTS.idle).await.unwrap();
 
     let listed = async |now| -> Vec<_> {
-        store.sessions_of(user_id(1), now).await.unwrap().iter().map(|session| session.session_id).collect()
+        let listed = store.sessions_of(user_id(1), now).await.unwrap();
+        assert_eq!(store.count_sessions(user_id(1), now).await.unwrap(), listed.len() as u64);
+        listed.iter().map(|session| session.session_id).collect()
     };
     assert_eq!(listed(T0).await, [session_id(1), session_id(3), session_id(4)]);
     let idle = T0 + TIMEOUTS.idle + SEEN_INTERVAL;
     assert_eq!(listed(idle).await, [session_id(1), session_id(3)]);
     assert_eq!(listed(T0 + TIMEOUTS.absolute).await, []);
+    assert_eq!(store.count_sessions(user_id(2), T0).await.unwrap(), 1);
+    assert_eq!(store.count_sessions(user_id(9), T0).await.unwrap(), 0, "nobody");
 }
 
 #[tokio::test]
