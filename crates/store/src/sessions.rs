@@ -99,7 +99,7 @@ impl Store {
             if let Some(hash) = &new.rehash {
                 sql.run("update users set password_hash = $2 where user_id = $1", &[&new.user_id.0, &hash.0])?;
             }
-            throttles::refund(sql, &new.refund)?;
+            throttles::refund(sql, &new.refund, new.now)?;
             let keep = Keep { until: new.keep_until, now: new.now };
             let mut replaced = Receipt { revoked_at: new.now, revocations: Vec::new() };
             if let Some(old) = new.replaces.filter(|old| *old != new.session_id) {

@@ -34,12 +34,17 @@ impl Store {
         })
         .await
     }
+
+    /// Gives one try back under each key that holds anybody back, because it came to nothing that should be counted.
+    pub async fn refund(&self, tries: Vec<(ThrottleKey, Limit)>, now: UnixMillis) -> Result<(), Error> {
+        self.write(move |sql| refund(sql, &tries, now)).await
+    }
 }
 
-/// Gives one try back under each key.
-pub(crate) fn refund(sql: Sql<'_>, tries: &[(ThrottleKey, Limit)]) -> Result<(), Error> {
+/// Gives one try back under each key. What time has given back already is not given back again.
+pub(crate) fn refund(sql: Sql<'_>, tries: &[(ThrottleKey, Limit)], now: UnixMillis) -> Result<(), Error> {
     for (key, limit) in tries {
-        if let Some(free_at) = free_at(sql, *key)? {
+        if let Some(free_at) = free_at(sql, *key)?.filter(|free_at| *free_at > now) {
             record(sql, *key, limit.give_back(free_at))?;
         }
     }

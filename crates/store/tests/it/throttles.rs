@@ -43,3 +43,19 @@ async fn a_key_that_is_named_twice_is_charged_twice() {
     assert_eq!(store.charge(vec![(KEY, LIMIT), (KEY, LIMIT)], T0).await.unwrap(), Some(Span::minutes(1)));
     assert_eq!(store.charge(vec![(KEY, LIMIT)], T0).await.unwrap(), None);
 }
+
+#[tokio::test]
+async fn a_try_that_is_given_back_can_be_made_again_and_no_more_than_that() {
+    let store = TestStore::new();
+    for now in [T0, T0 + Span::hours(1)] {
+        store.charge(vec![(KEY, LIMIT); 3], now).await.unwrap();
+        store.refund(vec![(KEY, LIMIT), (OTHER, LIMIT)], now).await.unwrap();
+        assert_eq!(store.charge(vec![(KEY, LIMIT)], now).await.unwrap(), None);
+        assert_eq!(store.charge(vec![(KEY, LIMIT)], now).await.unwrap(), Some(Span::minutes(1)));
+    }
+    let free = T0 + Span::hours(2);
+    store.refund(vec![(KEY, LIMIT); 9], free).await.unwrap();
+    assert_eq!(store.charge(vec![(OTHER, LIMIT), (KEY, LIMIT)], free).await.unwrap(), None);
+    store.charge(vec![(KEY, LIMIT); 2], free).await.unwrap();
+    assert_eq!(store.charge(vec![(KEY, LIMIT)], free).await.unwrap(), Some(Span::minutes(1)), "no credit is saved up");
+}
