@@ -93,7 +93,8 @@ impl Store {
 
     /// Runs `work` in a transaction of the writer, and returns once that is on disk.
     ///
-    /// A panic or error in `work` undoes what `work` did and nothing else.
+    /// A panic or error in `work` undoes what `work` did and nothing else. If the future is dropped, `work` is not begun;
+    /// once begun, it is finished.
     pub(crate) async fn write<T, F>(&self, work: F) -> Result<T, Error>
     where
         T: Send + 'static,

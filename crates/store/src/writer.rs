@@ -29,6 +29,8 @@ pub(crate) enum Message {
 
 /// One request, whatever its types.
 pub(crate) trait Job: Send {
+    /// Whether anybody still waits for the outcome.
+    fn is_wanted(&self) -> bool;
     /// Does the work inside a savepoint; false if what it did must be undone.
     fn run(&mut self, sql: Sql<'_>) -> bool;
     /// Tells the caller the outcome, or why it was lost.
@@ -67,10 +69,13 @@ impl Writer {
         let mut next = Some(first);
         let mut fate = self.begin();
         while let Some(mut job) = next.take() {
-            if fate.is_ok() {
-                fate = self.step(job.as_mut());
+            // Nothing is consumed for a caller who has gone: whoever gave up waiting may ask again.
+            if job.is_wanted() {
+                if fate.is_ok() {
+                    fate = self.step(job.as_mut());
+                }
+                ran.push(job);
             }
-            ran.push(job);
             if ran.len() < self.group {
                 match queue.try_recv() {
                     Ok(Message::Job(job)) => next = Some(job),
@@ -143,6 +148,10 @@ where
     F: FnOnce(Sql<'_>) -> Result<T, Error> + Send,
     T: Send,
 {
+    fn is_wanted(&self) -> bool {
+        !self.reply.is_closed()
+    }
+
     fn run(&mut self, sql: Sql<'_>) -> bool {
         let work = self.work.take().expect("a request runs once");
         let outcome = catch_unwind(AssertUnwindSafe(|| work(sql)))
@@ -160,10 +169,11 @@ where
 
 #[cfg(test)]
 mod tests {
+    use std::future::ready;
     use std::time::Duration;
 
     use tempfile::TempDir;
-    use tokio::task::JoinSet;
+    use tokio::task::{JoinHandle, JoinSet};
 
     use super::*;
     use crate::{Options, Store};
@@ -181,6 +191,20 @@ mod tests {
 
     async fn notes(store: &Store) -> i64 {
         store.read(|sql| sql.one("select count(*) from meta", &[], |row| row.take())).unwrap().unwrap()
+    }
+
+    /// Keeps the writer busy until told to go on.
+    async fn hold(store: &Store) -> (JoinHandle<Result<(), Error>>, std::sync::mpsc::Sender<()>) {
+        let (started, has_started) = oneshot::channel();
+        let (go, may_go) = std::sync::mpsc::channel();
+        let store = store.clone();
+        let hold = move |_: Sql<'_>| {
+            started.send(()).unwrap();
+            may_go.recv().map_err(|_| Error::Unavailable)
+        };
+        let held = tokio::spawn(async move { store.write(hold).await });
+        has_started.await.unwrap();
+        (held, go)
     }
 
     /// Runs `spoil` between two others, all three in one group.
@@ -275,19 +299,8 @@ mod tests {
     #[tokio::test]
     async fn a_full_queue_turns_callers_away_at_once() {
         let (store, _folder) = store();
-        let (started, has_started) = std::sync::mpsc::channel();
-        let (go, may_go) = std::sync::mpsc::channel::<()>();
-        let holder = store.clone();
+        let (held, go) = hold(&store).await;
         let mut waiting = JoinSet::new();
-        waiting.spawn(async move {
-            let hold = move |_: Sql<'_>| {
-                started.send(()).unwrap();
-                may_go.recv().map_err(|_| Error::Unavailable)
-            };
-            holder.write(hold).await
-        });
-        tokio::task::yield_now().await;
-        has_started.recv().unwrap();
         for _ in 0..5000 {
             let store = store.clone();
             waiting.spawn(async move { store.write(|_| Ok(())).await });
@@ -299,5 +312,22 @@ mod tests {
         }
         go.send(()).unwrap();
         assert!(waiting.join_all().await.into_iter().all(|outcome| outcome.is_ok()));
+        held.await.unwrap().unwrap();
+    }
+
+    #[tokio::test]
+    async fn nothing_is_done_for_a_caller_who_left_before_it_began() {
+        let (store, _folder) = store();
+        let (held, go) = hold(&store).await;
+        tokio::select! {
+            biased;
+            _ = store.write(|sql| note(sql, "abandoned")) => panic!("the writer is held up"),
+            () = ready(()) => {}
+        }
+        go.send(()).unwrap();
+        store.write(|sql| note(sql, "wanted")).await.unwrap();
+        held.await.unwrap().unwrap();
+        let names = store.read(|sql| sql.all("select name from meta", &[], |row| row.take::<String>())).unwrap();
+        assert_eq!(names, ["wanted"]);
     }
 }
