@@ -74,7 +74,7 @@ fn the_check_notices_what_a_forgetful_disk_loses() {
     let server = start(&place);
     let http = server.http();
     for _ in 0..3 {
-        http_ledger.lock().unwrap().push(log_in(http).unwrap());
+        http_ledger.lock().unwrap().push(log_in(http, &name(0)).unwrap());
     }
     assert_eq!(server.stop(), Some(0));
     let early = std::fs::read(place.path("watchword.db")).unwrap();
@@ -85,7 +85,7 @@ fn the_check_notices_what_a_forgetful_disk_loses() {
     refresh(http, &mut ledger[0]).unwrap();
     refresh(http, &mut ledger[0]).unwrap();
     log_out(http, &mut ledger[1]).unwrap();
-    ledger.push(log_in(http).unwrap());
+    ledger.push(log_in(http, &name(0)).unwrap());
     assert_eq!(server.stop(), Some(0));
     let whole = std::fs::read(place.path("watchword.db")).unwrap();
 
@@ -166,7 +166,7 @@ fn load_and_kill(server: &mut Server, ledgers: &[Ledger], deeds: usize, round: u
         .map(|(client, ledger)| {
             let (ledger, done, stop) = (Arc::clone(ledger), done.clone(), Arc::clone(&stop));
             let random = Random::seeded((round * CLIENTS + client) as u64);
-            std::thread::spawn(move || work(http, &ledger, random, &done, &stop))
+            std::thread::spawn(move || work(http, &name(client), &ledger, random, &done, &stop))
         })
         .collect();
     for _ in 0..deeds {
@@ -180,13 +180,13 @@ fn load_and_kill(server: &mut Server, ledgers: &[Ledger], deeds: usize, round: u
 }
 
 /// One client, until the server is gone.
-fn work(http: Http, ledger: &Ledger, mut random: Random, done: &mpsc::Sender<()>, stop: &AtomicBool) {
+fn work(http: Http, name: &str, ledger: &Ledger, mut random: Random, done: &mpsc::Sender<()>, stop: &AtomicBool) {
     let mut ledger = ledger.lock().unwrap();
     while !stop.load(Ordering::Relaxed) {
         let live: Vec<usize> = (0..ledger.len()).filter(|index| !ledger[*index].is_over).collect();
         let answered = match random.below(10) {
-            0 | 1 => log_in(http).map(|login| ledger.push(login)),
-            _ if live.is_empty() => log_in(http).map(|login| ledger.push(login)),
+            0 | 1 => log_in(http, name).map(|login| ledger.push(login)),
+            _ if live.is_empty() => log_in(http, name).map(|login| ledger.push(login)),
             2 => log_out(http, &mut ledger[live[random.below(live.len())]]),
             _ => refresh(http, &mut ledger[live[random.below(live.len())]]),
         };
@@ -196,8 +196,8 @@ fn work(http: Http, ledger: &Ledger, mut random: Random, done: &mpsc::Sender<()>
     }
 }
 
-fn log_in(http: Http) -> std::io::Result<Login> {
-    let body = json!({"username": "kavya", "password": PASSWORD, "cookie": true}).to_string();
+fn log_in(http: Http, name: &str) -> std::io::Result<Login> {
+    let body = json!({"username": name, "password": PASSWORD, "cookie": true}).to_string();
     let reply = http.send("POST", "/login", &["Content-Type: application/json".to_owned()], &body)?;
     assert_eq!(reply.status, 200, "{reply:?}");
     Ok(Login {
@@ -247,8 +247,13 @@ fn bearer(token: &str) -> String {
 
 fn place() -> Place {
     let place = Place::new();
-    place.add_user("kavya");
+    (0..CLIENTS).for_each(|client| place.add_user(&name(client)));
     place
+}
+
+/// Each client has an account of its own: one account may have only so many sessions.
+fn name(client: usize) -> String {
+    format!("client-{client}")
 }
 
 /// The port changes from run to run, and the issuer must not. The grace is longer than a slow machine takes to come back.
