@@ -203,3 +203,53 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How many requests may wait for the writer. More would only wait longer than their callers do.
 const QUEUE: usize = 4096;
+
+#[cfg(test)]
+mod tests {
+    use std::future::ready;
+
+    use tempfile::TempDir;
+
+    use super::*;
+
+    fn store() -> (Store, TempDir) {
+        let folder = tempfile::tempdir().unwrap();
+        (Store::open(&Options::new(folder.path().join("watchword.db"))).unwrap(), folder)
+    }
+
+    #[tokio::test]
+    async fn a_check_writes_nothing() {
+        let (store, folder) = store();
+        let log = || fs::read(folder.path().join("watchword.db-wal")).unwrap();
+        let before = log();
+        for _ in 0..3 {
+            store.check().await.unwrap();
+        }
+        assert!(log() == before);
+    }
+
+    #[tokio::test]
+    async fn a_check_waits_as_long_as_writing_is_stuck() {
+        let (store, folder) = store();
+        let outside = Connection::open(folder.path().join("watchword.db")).unwrap();
+        outside.execute_batch("begin immediate").unwrap();
+        let mut check = std::pin::pin!(store.check());
+        tokio::select! {
+            biased;
+            outcome = &mut check => panic!("{outcome:?}"),
+            () = ready(()) => {}
+        }
+        outside.execute_batch("rollback").unwrap();
+        check.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_check_notices_that_the_writer_is_gone() {
+        let (store, _folder) = store();
+        let (reply, closed) = oneshot::channel();
+        assert!(store.queue.send(Message::Close(reply)).await.is_ok());
+        closed.await.unwrap();
+        assert!(store.clock_floor().await.unwrap().is_none(), "reading goes on");
+        assert!(matches!(store.check().await, Err(Error::Unavailable)));
+    }
+}
