@@ -25,8 +25,10 @@ pub struct Swept {
 /// Most rows of each kind per sweep, so that no request waits long behind one.
 const BATCH: i64 = 1000;
 
-/// Added to the expiry of the last access token of a session that timed out: more than any verifier's leeway.
-const LEEWAY: Span = Span::minutes(10);
+/// How long the end of a session that timed out is kept, counted from now or from the expiry of its last access token if
+/// that is later: access tokens live at most 15 minutes, and one may have been issued just now that the row does not
+/// know of. The other two are more than any verifier's leeway.
+const KEEP: Span = Span::minutes(17);
 
 impl Store {
     /// Ends the sessions past a deadline and deletes those ended longer ago than `keep_ended`, the revocations past
@@ -75,7 +77,7 @@ fn expire(sql: Sql<'_>, now: UnixMillis) -> Result<Receipt, Error> {
     )?;
     let mut receipt = Receipt { revoked_at: now, revocations: Vec::new() };
     for (session_id, max_access_exp) in due {
-        let keep = Keep { until: max_access_exp.max(now) + LEEWAY, now };
+        let keep = Keep { until: max_access_exp.max(now) + KEEP, now };
         receipt.revocations.extend(endings::end(sql, session_id, EndedWhy::Expired, keep)?.revocations);
     }
     Ok(receipt)

@@ -1,9 +1,9 @@
 use domain::session::SEEN_INTERVAL;
 use domain::throttle::Limit;
 use domain::{EndedWhy, SecretHash, Span};
-use store::{Revoked, ThrottleKey};
+use store::{NewSession, Revoked, ThrottleKey};
 
-use crate::support::{KEEP, T0, TIMEOUTS, TestStore, revoked, session_id};
+use crate::support::{KEEP, T0, TIMEOUTS, TestStore, new_session, revoked, session_id};
 
 #[tokio::test]
 async fn what_timed_out_ends_and_what_matters_to_nobody_goes() {
@@ -25,7 +25,6 @@ async fn what_timed_out_ends_and_what_matters_to_nobody_goes() {
     let now = T0 + TIMEOUTS.idle + SEEN_INTERVAL;
     let swept = store.sweep(now, Span::hours(24)).await.unwrap();
     assert_eq!(revoked(&swept.expired), [Revoked::Session(session_id(2))]);
-    assert!(swept.expired.revocations[0].keep_until > now);
     assert_eq!((swept.sessions, swept.revocations, swept.throttles, swept.offers), (1, 1, 1, 1));
     assert!(!swept.is_full());
     assert!(store.session(session_id(1)).await.unwrap().is_none());
@@ -33,6 +32,19 @@ async fn what_timed_out_ends_and_what_matters_to_nobody_goes() {
     assert_eq!(store.ended(2).await, Some(EndedWhy::Expired));
     assert_eq!(store.ended(3).await, None);
     assert_eq!(store.log().await, [Revoked::Session(session_id(2))]);
+}
+
+#[tokio::test]
+async fn the_end_of_a_session_is_kept_until_the_youngest_possible_access_token_has_expired() {
+    let store = TestStore::new();
+    store.user(1).await;
+    let now = T0 + TIMEOUTS.idle + SEEN_INTERVAL;
+    for (session, max_access_exp, last_exp) in [(1, T0, now), (2, now + Span::minutes(9), now + Span::minutes(9))] {
+        store.open_session(NewSession { max_access_exp, ..new_session(1, session) }).await.unwrap().unwrap();
+        let swept = store.sweep(now, Span::days(30)).await.unwrap();
+        assert_eq!(revoked(&swept.expired), [Revoked::Session(session_id(session))]);
+        assert_eq!(swept.expired.revocations[0].keep_until, last_exp + Span::minutes(17));
+    }
 }
 
 #[tokio::test]
