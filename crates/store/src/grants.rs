@@ -74,21 +74,6 @@ impl Store {
         })
         .await
     }
-
-    /// The grant of a session, the last used if there are several.
-    pub async fn grant_of(&self, session_id: SessionId) -> Result<Option<Grant>, Error> {
-        self.read(|sql| {
-            sql.one(
-                concat!(
-                    "select ",
-                    grant_columns!(),
-                    " from grants g where session_id = $1 order by rotated_at desc, grant_id limit 1"
-                ),
-                &[&session_id.0],
-                grant,
-            )
-        })
-    }
 }
 
 fn rotate(sql: Sql<'_>, request: RotateRequest<'_>) -> Result<Rotated, Error> {

@@ -25,8 +25,7 @@ mod writer;
 
 pub use accounts::{Login, NewUser};
 pub use db::{Options, Store};
-pub use domain::revocation::{Receipt, Revocation, Revoked};
-pub use domain::throttle::Limit;
+pub use domain::revocation::{Receipt, Revoked};
 pub use error::{Error, OpenError};
 pub use grants::{RotateRequest, Rotated};
 pub use keys::{KeyState, StoredKey};

@@ -19,14 +19,6 @@ impl Store {
             )
         })
     }
-
-    /// The position of the last entry ever made, even if it was swept away since; 0 before the first.
-    pub async fn last_position(&self) -> Result<i64, Error> {
-        self.read(|sql| {
-            let last = "select seq from sqlite_sequence where name = 'revocations'";
-            Ok(sql.one(last, &[], |row| row.take())?.unwrap_or(0))
-        })
-    }
 }
 
 pub(crate) fn insert(sql: Sql<'_>, revoked: Revoked, keep_until: UnixMillis) -> Result<Revocation, Error> {

@@ -28,7 +28,8 @@ async fn what_timed_out_ends_and_what_matters_to_nobody_goes() {
     assert_eq!((swept.sessions, swept.revocations, swept.throttles, swept.offers), (1, 1, 1, 1));
     assert!(!swept.is_full());
     assert!(store.session(session_id(1)).await.unwrap().is_none());
-    assert!(store.grant_of(session_id(1)).await.unwrap().is_none());
+    let grants: i64 = store.outside().query_row("select count(*) from grants", [], |row| row.get(0)).unwrap();
+    assert_eq!(grants, 2);
     assert_eq!(store.ended(2).await, Some(EndedWhy::Expired));
     assert_eq!(store.ended(3).await, None);
     assert_eq!(store.log().await, [Revoked::Session(session_id(2))]);
