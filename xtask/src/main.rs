@@ -2,6 +2,7 @@
 
 #![allow(clippy::print_stdout, reason = "a program for people at a terminal")]
 
+mod bench;
 mod ci;
 mod counted;
 mod place;
@@ -19,6 +20,9 @@ use clap::Parser;
 enum Command {
     /// Run every test: Rust, Python and Node clients, browser. Installs what they need first
     Test(test::Test),
+    /// Measure; close other programs first
+    #[command(subcommand)]
+    Bench(bench::Bench),
     /// Run every test, then check format, lints and dependencies; this is what CI runs
     Ci,
 }
@@ -26,6 +30,7 @@ enum Command {
 fn main() -> ExitCode {
     match Command::parse() {
         Command::Test(test) => steps::run(test.steps()),
+        Command::Bench(bench) => steps::run(bench.steps()),
         Command::Ci => steps::run(ci::steps()),
     }
 }

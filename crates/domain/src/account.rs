@@ -30,13 +30,15 @@ pub struct Account {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadName {
     /// See the message.
-    #[error("a username has 2 to 64 letters a-z, digits, '.', '_' or '-', and begins with a letter or digit")]
+    #[error("Use 2 to 64 letters a to z, digits, dots, hyphens or underscores, with a letter or digit first.")]
     Username,
     /// See the message.
-    #[error("not an e-mail address that mail can be sent to")]
+    #[error("This is not an e-mail address that mail can be sent to.")]
     Email,
     /// See the message.
-    #[error("a role has 1 to 32 letters a-z, digits, '_' or '-', and begins with a letter; at most 32 roles")]
+    #[error(
+        "A role has 1 to 32 letters a to z, digits, hyphens or underscores, with a letter first; at most 32 roles."
+    )]
     Role,
 }
 

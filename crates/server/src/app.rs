@@ -46,6 +46,9 @@ pub enum StartError {
     /// The configuration cannot be used.
     #[error(transparent)]
     Config(#[from] crate::config::ConfigError),
+    /// The machine's clock cannot be believed.
+    #[error(transparent)]
+    Clock(#[from] crate::clock::ClockBehind),
     /// The database cannot be opened.
     #[error(transparent)]
     Open(#[from] store::OpenError),

@@ -1,4 +1,4 @@
-//! The outermost layer: a number, a deadline and the security headers for every request, whatever answers it.
+//! The outermost layers: a number and the security headers for every request, a deadline and a net for its handler.
 
 use std::fmt;
 use std::sync::LazyLock;
@@ -9,6 +9,7 @@ use axum::extract::{MatchedPath, Request};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use futures_util::FutureExt;
 
 use crate::failure::Failure;
 
@@ -30,15 +31,14 @@ impl fmt::Display for RequestId {
     }
 }
 
-/// Numbers the request, gives it [`DEADLINE`], logs it, and sets the headers that every response has.
+/// Numbers the request, logs it, and sets the headers that every response has.
 pub async fn edge(mut request: Request, next: Next) -> Response {
     let id = RequestId::next();
     request.extensions_mut().insert(id);
     // The route, not the path: a path may hold a one-time secret.
     let (method, route) = (request.method().clone(), request.extensions().get::<MatchedPath>().cloned());
     let began = Instant::now();
-    let answered = tokio::time::timeout(DEADLINE, next.run(request)).await;
-    let mut response = answered.unwrap_or_else(|_| Failure::Unavailable { retry_after: 1 }.into_response());
+    let mut response = next.run(request).await;
     let status = response.status().as_u16();
     let route = route.as_ref().map_or("-", MatchedPath::as_str);
     tracing::debug!(request_id = %id, %method, route, status, micros = began.elapsed().as_micros(), "request");
@@ -47,6 +47,17 @@ pub async fn edge(mut request: Request, next: Next) -> Response {
         response.headers_mut().insert(HeaderName::from_static("x-request-id"), value);
     }
     response
+}
+
+/// Gives the handler [`DEADLINE`], and turns a panic in it into an answer.
+pub async fn contain(request: Request, next: Next) -> Response {
+    let handler = std::panic::AssertUnwindSafe(next.run(request)).catch_unwind();
+    match tokio::time::timeout(DEADLINE, handler).await {
+        Ok(Ok(response)) => response,
+        // What it said is on standard error already, by the panic hook.
+        Ok(Err(_)) => Failure::internal(&"a handler panicked").into_response(),
+        Err(_) => Failure::Unavailable { retry_after: 1 }.into_response(),
+    }
 }
 
 fn harden(headers: &mut HeaderMap) {

@@ -1,6 +1,7 @@
 //! Opening a session and handing out its two views: the cookie and the tokens.
 
 use axum::http::HeaderValue;
+use domain::revocation::keep_until;
 use domain::{Account, CookieSecret, Grant, GrantId, SessionId, Span, UnixMillis};
 use serde::Serialize;
 use store::{Live, NewGrant, NewSession};
@@ -91,7 +92,7 @@ pub async fn open(app: &App, login: Login<'_>) -> Result<Option<Issued>, Failure
             rehash: login.rehash,
             refund: login.refund,
             max_access_exp: if login.tokens { now + app.config.tokens.access_lifetime } else { UnixMillis(0) },
-            keep_until: app.memory.keep_until(now),
+            keep_until: keep_until(now),
         })
         .await?;
     let Some(opened) = opened else { return Ok(None) };

@@ -3,12 +3,12 @@
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use domain::revocation::{Receipt, Revocation, Revoked};
+use domain::revocation::{Receipt, Revocation, Revoked, keep_until};
 use domain::session::{SEEN_INTERVAL, Standing};
-use domain::{Account, EndedWhy, SecretHash, Session, SessionId, Span, UnixMillis};
+use domain::{Account, SecretHash, Session, SessionId, Span, UnixMillis};
 use quick_cache::sync::Cache;
 use store::{Live, Store};
-use token::{Claims, Expectation};
+use token::{Claims, Expectation, KeySet};
 use verifier::{Marks, Verifier};
 
 use crate::config::{Config, PublicUrl};
@@ -22,7 +22,6 @@ pub struct Memory {
     touched: Mutex<Vec<(SessionId, UnixMillis)>>,
     position: AtomicI64,
     lifetime: Span,
-    keep: Span,
 }
 
 /// A session row as it was read: an access token that never left the process, under the same rules.
@@ -34,10 +33,6 @@ pub struct Known {
     read_at: UnixMillis,
     seen_at: AtomicI64,
 }
-
-/// How long a revocation is kept beyond the life of the tokens it stops: 60 seconds for the leeway of verifiers, and 30
-/// because the moment is taken before a commit that may have to wait its turn.
-const LEEWAY: Span = Span::seconds(90);
 
 impl Memory {
     /// A memory that already knows every revocation that still matters.
@@ -56,7 +51,6 @@ impl Memory {
             touched: Mutex::new(Vec::new()),
             position: AtomicI64::new(0),
             lifetime: config.tokens.access_lifetime,
-            keep: keep(config),
         };
         while memory.catch_up(store, now).await? {}
         Ok(memory)
@@ -95,11 +89,6 @@ impl Memory {
         }
     }
 
-    /// Until when a revocation committed at `now` has to be kept.
-    pub fn keep_until(&self, now: UnixMillis) -> UnixMillis {
-        now + self.keep
-    }
-
     /// The live session that a cookie names, from memory or with one indexed read.
     pub async fn by_cookie(
         &self,
@@ -115,14 +104,21 @@ impl Memory {
         match known.standing(now) {
             Standing::Live => self.touch(&known, now),
             Standing::Ended => return Ok(None),
-            Standing::Expired => {
-                // Recorded, so that no clock can bring it back.
-                let ended = store.end_session(session_id, EndedWhy::Expired, self.keep_until(now), now).await?;
-                self.heed(&ended);
-                return Ok(None);
-            }
+            Standing::Expired => return self.expired(&known, store, now).await,
         }
         Ok(Some(known))
+    }
+
+    /// Records that a session has timed out, so that no clock can bring it back; unless it was used elsewhere since it
+    /// was read here.
+    async fn expired(&self, known: &Known, store: &Store, now: UnixMillis) -> Result<Option<Arc<Known>>, Failure> {
+        let session_id = known.session.session_id;
+        if let Some(receipt) = store.expire_session(session_id, keep_until(now), now).await? {
+            self.heed(&receipt);
+            return Ok(None);
+        }
+        self.rows.remove(&session_id);
+        Ok(self.row(session_id, store, now).await?.filter(|known| known.standing(now) == Standing::Live))
     }
 
     /// The row of a session that is not revoked.
@@ -160,6 +156,14 @@ impl Memory {
         self.verifier.verify(token, now.0)
     }
 
+    /// The session of an access token that was genuine when it was issued, whether or not it has expired or been revoked
+    /// since. It admits nobody; it is enough to end the session.
+    pub fn session_of(&self, token: &str, keys: &KeySet) -> Option<SessionId> {
+        let issued_at = token::inspect(token).ok()?.claims["iat"].as_i64()?.checked_mul(1000)?;
+        let claims = token::verify(token, keys, self.verifier.expectation(), issued_at).ok()?;
+        Some(SessionId(claims.sid))
+    }
+
     /// Notes that a session was used, at most once per [`SEEN_INTERVAL`].
     fn touch(&self, known: &Known, now: UnixMillis) {
         let seen_at = known.seen_at.load(Ordering::Relaxed);
@@ -181,11 +185,6 @@ impl Memory {
     pub fn expire(&self, now: UnixMillis) {
         self.verifier.revoked().expire(now.0);
     }
-}
-
-/// How long a revocation has to be kept under this configuration.
-pub fn keep(config: &Config) -> Span {
-    Span(config.tokens.access_lifetime.0 + LEEWAY.0)
 }
 
 impl Known {

@@ -10,7 +10,7 @@ use crate::app::App;
 use crate::failure::Failure;
 use crate::issue::{self, Issued};
 use crate::memory::Known;
-use crate::proofs::ClientIp;
+use crate::proofs::{self, ClientIp};
 
 /// What was typed.
 #[derive(Deserialize)]
@@ -36,7 +36,7 @@ impl NewAccount {
         };
         // Judged against some name in any case, so that all that is wrong is said at once.
         let name = username.clone().unwrap_or_else(|| "user".parse().expect("a well-formed name"));
-        if let Err(weakness) = domain::password::judge(&self.password, &name, email.as_ref()) {
+        if let Err(weakness) = app.passwords.judge(self.password.clone(), name, email.clone()).await? {
             wrong.push(("password", weakness.to_string()));
         }
         let (Some(username), true) = (username, wrong.is_empty()) else { return Err(Failure::Invalid(wrong)) };
@@ -61,11 +61,10 @@ pub async fn admit(
     headers: &HeaderMap,
     app: &App,
 ) -> Result<Issued, Failure> {
-    let user_agent = headers.get("user-agent").and_then(|value| value.to_str().ok()).unwrap_or_default();
     let login = issue::Login {
         account,
         from,
-        user_agent,
+        user_agent: proofs::user_agent(headers),
         replaces: before.map(|known| known.session.session_id),
         rehash: None,
         refund: Vec::new(),

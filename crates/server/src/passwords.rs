@@ -6,8 +6,9 @@ use std::time::Duration;
 use argon2::password_hash::phc::PasswordHash as Phc;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use argon2::{Algorithm, Argon2, Params, Version};
-use domain::PasswordHash;
 use domain::login::PasswordCheck;
+use domain::password::Weakness;
+use domain::{Email, PasswordHash, Username};
 use tokio::sync::Semaphore;
 use zeroize::Zeroizing;
 
@@ -44,15 +45,26 @@ impl Passwords {
         stored: Option<PasswordHash>,
     ) -> Result<PasswordCheck, Failure> {
         let (argon2, params) = (self.argon2.clone(), self.params.clone());
-        self.run(move || match stored {
-            Some(stored) => compare(&argon2, &params, &password, &stored),
-            None => {
+        self.run(move || {
+            if let Some(stored) = stored {
+                compare(&argon2, &params, &password, &stored)
+            } else {
                 let mut out = Zeroizing::new([0; 32]);
                 let hashed = argon2.hash_password_into(password.as_bytes(), &[0; 16], &mut *out);
                 hashed.map(|()| PasswordCheck::Differs).map_err(|e| Failure::internal(&e))
             }
         })
         .await
+    }
+
+    /// Judges a password that `username` is about to choose: looking it up among the common ones takes its time, too.
+    pub async fn judge(
+        &self,
+        password: Zeroizing<String>,
+        username: Username,
+        email: Option<Email>,
+    ) -> Result<Result<(), Weakness>, Failure> {
+        self.run(move || Ok(domain::password::judge(&password, &username, email.as_ref()))).await
     }
 
     /// Hashes a password under a fresh salt of 16 bytes, as a PHC string.

@@ -22,6 +22,7 @@ pub fn routes(app: &App) -> Router {
         .merge(ops())
         .fallback(async || Failure::NotFound)
         .method_not_allowed_fallback(async || Failure::Refused(StatusCode::METHOD_NOT_ALLOWED, ""))
+        .layer(from_fn(crate::edge::contain))
         .layer(from_fn_with_state(app.clone(), page_or_problem))
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .layer(from_fn(crate::edge::edge))
@@ -32,6 +33,7 @@ fn pages() -> Router<App> {
     Router::new()
         .route("/", get(home::page))
         .route("/login", get(login::page).post(login::submit))
+        .route("/logout", get(logout::page).post(logout::submit))
         .route("/signup", get(signup::page).post(signup::submit))
         .route("/setup/{secret}", get(setup::page).post(setup::submit))
         .route("/dashboard", get(dashboard::show))
@@ -40,12 +42,12 @@ fn pages() -> Router<App> {
         .route("/account/sessions/end-others", post(account::end_others))
         .route("/account/sessions/end-all", post(account::end_all))
         .route("/static/{file}", get(layout::asset))
+        .route("/favicon.ico", get(layout::favicon))
 }
 
 fn api() -> Router<App> {
     Router::new()
         .route("/refresh", post(refresh::submit))
-        .route("/logout", post(logout::submit))
         .route("/api", get(api_docs::page))
         .route("/api/openapi.json", get(api_docs::openapi))
         .route("/api/v1/session", get(session_api::current).delete(session_api::end_current))

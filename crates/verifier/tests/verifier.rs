@@ -181,7 +181,8 @@ fn once_an_insert_has_returned_no_other_thread_accepts() {
     std::thread::scope(|scope| {
         let checks = scope.spawn(|| {
             let mut checks = 0_u64;
-            while !is_over.load(Ordering::Acquire) {
+            loop {
+                let is_last = is_over.load(Ordering::Acquire);
                 for (token, revoked) in tokens.iter().zip(&revoked) {
                     // Read before the check: an insert that returned before it began must be seen.
                     let must_refuse = revoked.load(Ordering::Acquire);
@@ -189,8 +190,10 @@ fn once_an_insert_has_returned_no_other_thread_accepts() {
                     assert!(is_refused || !must_refuse);
                     checks += 1;
                 }
+                if is_last {
+                    return checks;
+                }
             }
-            checks
         });
         for (n, revoked) in revoked.iter().enumerate() {
             verifier.revoked().insert(&Revocation::Session { sid: [n as u8; 16], keep_until: KEEP }, NOW);

@@ -3,13 +3,15 @@
 use askama::Template;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{AppendHeaders, IntoResponse, Redirect, Response};
+use domain::revocation::keep_until;
 use domain::{EndedWhy, SessionId, Span};
 use serde::Deserialize;
 
 use crate::app::App;
 use crate::failure::Failure;
-use crate::layout::{Base, ago};
-use crate::proofs::{Authenticated, InPath, InQuery, Posted};
+use crate::layout::Base;
+use crate::moments::ago;
+use crate::proofs::{Authenticated, InPath, InQuery, NoFields, Posted};
 
 #[derive(Template)]
 #[template(path = "account/sessions.html")]
@@ -35,10 +37,6 @@ struct Row {
     current: bool,
     kind: String,
 }
-
-/// What a form on the page holds besides its CSRF token: nothing.
-#[derive(Deserialize)]
-pub struct Nothing {}
 
 /// What the page may be told to say.
 #[derive(Deserialize)]
@@ -85,11 +83,11 @@ pub async fn page(
 pub async fn end_one(
     InPath(session_id): InPath<SessionId>,
     app: App,
-    posted: Posted<Nothing>,
+    posted: Posted<NoFields>,
 ) -> Result<Response, Failure> {
     let known = posted.session.ok_or(Failure::Unauthenticated(None))?;
     let now = app.clock.now();
-    let (user_id, keep) = (known.account.user_id, app.memory.keep_until(now));
+    let (user_id, keep) = (known.account.user_id, keep_until(now));
     let receipt = app.store.end_session_of(user_id, session_id, EndedWhy::EndedByUser, keep, now).await?;
     let receipt = receipt.ok_or(Failure::NotFound)?;
     app.memory.heed(&receipt);
@@ -97,21 +95,21 @@ pub async fn end_one(
 }
 
 /// `POST /account/sessions/end-others`.
-pub async fn end_others(app: App, posted: Posted<Nothing>) -> Result<Response, Failure> {
+pub async fn end_others(app: App, posted: Posted<NoFields>) -> Result<Response, Failure> {
     let known = posted.session.ok_or(Failure::Unauthenticated(None))?;
     let now = app.clock.now();
     let (user_id, own) = (known.account.user_id, known.session.session_id);
-    let keep = app.memory.keep_until(now);
+    let keep = keep_until(now);
     let receipt = app.store.end_other_sessions(user_id, own, EndedWhy::EndedByUser, keep, now).await?;
     app.memory.heed(&receipt);
     Ok(back(receipt.revocations.len()))
 }
 
 /// `POST /account/sessions/end-all`: this one too, so it ends at the login page.
-pub async fn end_all(app: App, posted: Posted<Nothing>) -> Result<Response, Failure> {
+pub async fn end_all(app: App, posted: Posted<NoFields>) -> Result<Response, Failure> {
     let known = posted.session.ok_or(Failure::Unauthenticated(None))?;
     let now = app.clock.now();
-    let keep = app.memory.keep_until(now);
+    let keep = keep_until(now);
     let receipt = app.store.end_all_sessions(known.account.user_id, EndedWhy::EndedByUser, keep, now).await?;
     app.memory.heed(&receipt);
     let forget = AppendHeaders([(header::SET_COOKIE, app.cookies.clear_session())]);

@@ -7,30 +7,14 @@ use std::sync::LazyLock;
 use askama::Template;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
-use utoipa::{Modify, OpenApi};
+use utoipa::OpenApi;
 
 use crate::app::App;
+use crate::description::Description;
 use crate::layout::Base;
 use crate::proofs::Credential;
-use crate::{dashboard, health, login, logout, published_keys, refresh, session_api};
 
 use reading::Group;
-
-#[derive(OpenApi)]
-#[openapi(
-    info(title = "Watchword", description = "One login, two credentials, one truth.", license(name = "Apache-2.0 OR MIT", identifier = "Apache-2.0 OR MIT")),
-    paths(
-        login::submit, refresh::submit, logout::submit,
-        dashboard::show, session_api::current, session_api::end_current,
-        session_api::list, session_api::end_others, session_api::end_one,
-        published_keys::jwks, health::live, health::ready,
-    ),
-    modifiers(&Credentials),
-)]
-struct Description;
-
-struct Credentials;
 
 #[derive(Template)]
 #[template(path = "api_docs/page.html")]
@@ -62,20 +46,3 @@ fn document() -> serde_json::Value {
 }
 
 static JSON: LazyLock<String> = LazyLock::new(|| Description::openapi().to_json().expect("the description serializes"));
-
-impl Modify for Credentials {
-    fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
-        let components = openapi.components.get_or_insert_default();
-        let bearer = |format: &str, text: &str| {
-            let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format(format);
-            SecurityScheme::Http(scheme.description(Some(text)).build())
-        };
-        let cookie = ApiKeyValue::with_description(
-            "__Host-session",
-            "Set by the login form. Requests that change something also need `X-CSRF-Token`.",
-        );
-        components.add_security_scheme("access_token", bearer("JWT", "From `POST /login` or `POST /refresh`."));
-        components.add_security_scheme("refresh_token", bearer("wwr_…", "From `POST /login` or `POST /refresh`."));
-        components.add_security_scheme("session_cookie", SecurityScheme::ApiKey(ApiKey::Cookie(cookie)));
-    }
-}

@@ -46,7 +46,7 @@ pub fn groups(document: &Value, public_url: &str) -> Vec<Group> {
 fn read(document: &Value, method: &str, path: &str, operation: &Value, public_url: &str) -> Operation {
     let text = |key: &str| operation[key].as_str().unwrap_or_default().to_owned();
     let names = operation["security"].as_array().into_iter().flatten();
-    let credentials: Vec<String> = names.flat_map(|one| members(one)).map(|(name, _)| name.replace('_', " ")).collect();
+    let credentials: Vec<String> = names.flat_map(members).map(|(name, _)| name.replace('_', " ")).collect();
     let request = body_example(document, &operation["requestBody"]);
     let answer = |(status, response): (&String, &Value)| Answer {
         status: status.clone(),
@@ -66,17 +66,14 @@ fn read(document: &Value, method: &str, path: &str, operation: &Value, public_ur
 }
 
 fn curl(method: &str, path: &str, public_url: &str, credentials: &[String], body: Option<&Value>) -> String {
-    let mut line = match method {
+    let call = match method {
         "get" => format!("curl {public_url}{path}"),
         other => format!("curl -X {} {public_url}{path}", other.to_uppercase()),
     };
-    if let Some(body) = body {
-        line += &format!(" \\\n  --json '{body}'");
-    }
-    if credentials.iter().any(|name| name == "access token") {
-        line += " \\\n  -H \"Authorization: Bearer $ACCESS\"";
-    }
-    line
+    let body = body.map(|body| format!("--json '{body}'"));
+    let takes_token = credentials.iter().any(|name| name == "access token");
+    let token = takes_token.then(|| "-H \"Authorization: Bearer $ACCESS\"".to_owned());
+    [Some(call), body, token].into_iter().flatten().collect::<Vec<_>>().join(" \\\n  ")
 }
 
 fn body_example(document: &Value, holder: &Value) -> Option<Value> {

@@ -3,13 +3,14 @@
 use std::io::{IsTerminal, Read};
 use std::process::ExitCode;
 
-use domain::revocation::Receipt;
-use domain::{Account, Email, LoginName, PasswordHash, Roles, Span, UserId, Username};
+use domain::revocation::{Receipt, keep_until};
+use domain::{Account, Email, LoginName, PasswordHash, Roles, UserId, Username};
 use serde::Serialize;
 use store::{NewUser, Options, Store};
 use zeroize::Zeroizing;
 
 use super::output::{json, line, table};
+use super::start::existing;
 use crate::app::StartError;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -81,7 +82,11 @@ struct Row {
 }
 
 pub async fn run(command: User, config: &Config) -> Result<ExitCode, StartError> {
-    let desk = Desk::open(config).await?;
+    let store = match command {
+        User::Add { .. } => Store::open(&Options::new(&config.database.0))?,
+        _ => existing(config)?,
+    };
+    let desk = Desk::over(store, config).await?;
     match command {
         User::Add { name, email, roles, password_stdin, json } => {
             desk.add(&name, email.as_deref(), &roles, password_stdin, json).await?;
@@ -101,15 +106,12 @@ struct Desk {
     store: Store,
     clock: Clock,
     passwords: Passwords,
-    keep: Span,
 }
 
 impl Desk {
-    async fn open(config: &Config) -> Result<Self, StartError> {
-        let store = Store::open(&Options::new(&config.database.0))?;
-        let clock = Clock::system(store.clock_floor().await?);
-        let keep = crate::memory::keep(config);
-        Ok(Self { store, clock, passwords: Passwords::new(&config.passwords), keep })
+    async fn over(store: Store, config: &Config) -> Result<Self, StartError> {
+        let clock = Clock::system(store.clock_floor().await?)?;
+        Ok(Self { store, clock, passwords: Passwords::new(&config.passwords) })
     }
 
     async fn add(
@@ -136,7 +138,9 @@ impl Desk {
             json(&Row { password: generated, ..Row::of(account) });
         } else {
             line(format!("Added {name}."));
-            generated.iter().for_each(|password| line(format!("Password: {password}")));
+            if let Some(password) = generated {
+                line(format!("Password: {password}"));
+            }
         }
         Ok(())
     }
@@ -169,7 +173,7 @@ impl Desk {
     async fn set_disabled(&self, name: &str, disabled: bool) -> Result<(), StartError> {
         let account = self.find(name).await?;
         let now = self.clock.now();
-        let receipt = self.store.set_disabled(account.user_id, disabled, now + self.keep, now).await?;
+        let receipt = self.store.set_disabled(account.user_id, disabled, keep_until(now), now).await?;
         let word = if disabled { "disabled; all of their sessions are over" } else { "enabled" };
         said(receipt, &account, word)
     }
@@ -178,7 +182,7 @@ impl Desk {
         let account = self.find(name).await?;
         let roles = parse_roles(roles)?;
         let now = self.clock.now();
-        let receipt = self.store.set_roles(account.user_id, &roles, now + self.keep, now).await?;
+        let receipt = self.store.set_roles(account.user_id, &roles, keep_until(now), now).await?;
         said(receipt, &account, &format!("has the roles: {roles}; all of their sessions are over"))
     }
 
@@ -186,9 +190,11 @@ impl Desk {
         let account = self.find(name).await?;
         let (hash, generated) = self.password(password_stdin, &account.username, account.email.as_ref()).await?;
         let now = self.clock.now();
-        let receipt = self.store.set_password(account.user_id, hash, now + self.keep, now).await?;
+        let receipt = self.store.set_password(account.user_id, hash, keep_until(now), now).await?;
         said(receipt, &account, "has a new password; all of their sessions are over")?;
-        generated.iter().for_each(|password| line(format!("Password: {password}")));
+        if let Some(password) = generated {
+            line(format!("Password: {password}"));
+        }
         Ok(())
     }
 

@@ -1,6 +1,7 @@
 //! The command line: what can be said, and what each command does.
 
 mod accounts;
+mod clock;
 mod config;
 mod demo;
 mod output;
@@ -47,6 +48,8 @@ enum Command {
     Token(TokenCommand),
     /// Print the effective configuration, secrets masked
     Config,
+    /// Forget the latest time that the database has seen, after a clock was wrong; what expired by it may revive
+    DangerResetClock,
     /// Print a script that completes commands in your shell
     Completions {
         /// Which shell
@@ -57,7 +60,9 @@ enum Command {
 /// Runs the program. Exit code 0 is success, 1 is "no", 2 is a mistake on the command line.
 pub fn run() -> ExitCode {
     let line = CommandLine::parse();
-    let env: Vec<(String, String)> = std::env::vars().filter(|(name, _)| name.starts_with("WATCHWORD_")).collect();
+    let env =
+        std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    let env: Vec<(String, String)> = env.filter(|(name, _)| name.starts_with("WATCHWORD_")).collect();
     match dispatch(line, env) {
         Ok(code) => code,
         Err(error) => {
@@ -83,6 +88,7 @@ fn dispatch(line: CommandLine, env: Vec<(String, String)>) -> Result<ExitCode, S
             Some(Command::Session(session)) => sessions::run(session, &config).await,
             Some(Command::Token(TokenCommand::Inspect(inspect))) => token::run(inspect, &config, &env).await,
             Some(Command::Config) => config::run(&config),
+            Some(Command::DangerResetClock) => clock::run(&config).await,
             Some(Command::Completions { .. }) => Ok(ExitCode::SUCCESS),
         }
     })

@@ -1,19 +1,18 @@
 //! What commands print: answers on standard output, errors on standard error.
 
-#![expect(clippy::print_stdout, reason = "this is where commands print")]
-
 use std::fmt::Display;
+use std::io::Write;
 
 use serde::Serialize;
 
-/// A line for people.
+/// A line for people. Whoever reads may have heard enough and gone; that is not an error.
 pub fn line(text: impl Display) {
-    println!("{text}");
+    let _ = writeln!(std::io::stdout(), "{text}");
 }
 
 /// One JSON document for scripts.
 pub fn json(value: &impl Serialize) {
-    println!("{}", serde_json::to_string(value).unwrap_or_default());
+    line(serde_json::to_string(value).unwrap_or_default());
 }
 
 /// What went wrong, and what to do.

@@ -2,15 +2,17 @@
 
 use std::process::ExitCode;
 
+use domain::revocation::keep_until;
 use domain::{EndedWhy, LoginName, Session, SessionId};
 use serde::Serialize;
-use store::{Options, Store};
+use store::Store;
 
 use super::output::{json, line, table};
+use super::start::existing;
 use crate::app::StartError;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::layout::ago;
+use crate::moments::ago;
 
 #[derive(clap::Subcommand)]
 pub enum SessionCommand {
@@ -54,8 +56,8 @@ struct Ended {
 }
 
 pub async fn run(command: SessionCommand, config: &Config) -> Result<ExitCode, StartError> {
-    let store = Store::open(&Options::new(&config.database.0))?;
-    let clock = Clock::system(store.clock_floor().await?);
+    let store = existing(config)?;
+    let clock = Clock::system(store.clock_floor().await?)?;
     let now = clock.now();
     let code = match command {
         SessionCommand::List { name, json: as_json } => {
@@ -75,7 +77,7 @@ pub async fn run(command: SessionCommand, config: &Config) -> Result<ExitCode, S
             ExitCode::SUCCESS
         }
         SessionCommand::End { session_id, user: name, json: as_json } => {
-            let keep_until = now + crate::memory::keep(config);
+            let keep_until = keep_until(now);
             let why = EndedWhy::EndedByAdmin;
             let receipt = match (session_id, name) {
                 (Some(id), _) => {

@@ -41,8 +41,11 @@ impl Server {
         let listener = serve::bind(config.listen.0).await?;
         let bound = listener.local_addr().map_err(|e| StartError::System(e.to_string()))?;
         let store = Store::open(&Options { group: config.group_commit, ..Options::new(&config.database.0) })?;
-        let clock = Clock::system(store.clock_floor().await?);
-        match App::start(config, env, store.clone(), clock, bound).await {
+        let started = async {
+            let clock = Clock::system(store.clock_floor().await?)?;
+            App::start(config, env, store.clone(), clock, bound).await
+        };
+        match started.await {
             Ok(app) => Ok(Self { app, bound, listener, stop }),
             Err(error) => {
                 store.close().await;
@@ -53,8 +56,15 @@ impl Server {
 
     /// Serves until Ctrl-C or SIGTERM, then finishes what is in flight and writes what is left to write.
     pub async fn run(self) -> Result<(), StartError> {
-        let jobs = jobs::start(&self.app);
-        serve::serve(self.listener, routes::routes(&self.app), self.stop.any()).await;
+        let mut jobs = jobs::start(&self.app);
+        let stop = async {
+            tokio::select! {
+                () = self.stop.any() => {}
+                // Jobs go on for ever. Without the one that learns of revocations, nothing here could be trusted.
+                _ = jobs.join_next() => tracing::error!("a job has ended; stopping rather than going on without it"),
+            }
+        };
+        serve::serve(self.listener, routes::routes(&self.app), stop).await;
         drop(jobs);
         jobs::write_seen(&self.app).await?;
         self.app.store.raise_clock_floor(self.app.clock.now()).await?;
@@ -75,6 +85,18 @@ impl Signals {
             _ = self.interrupt.recv() => {}
         }
     }
+}
+
+/// The database of an installation that exists: looking at one must not make it.
+pub fn existing(config: &Config) -> Result<Store, StartError> {
+    let path = &config.database.0;
+    if !path.exists() {
+        return Err(StartError::System(format!(
+            "there is no database at {}; say where it is with --database, or start the server once to make one",
+            path.display()
+        )));
+    }
+    Ok(Store::open(&Options::new(path))?)
 }
 
 /// Sends logs to standard error: for people on a terminal, as JSON otherwise.

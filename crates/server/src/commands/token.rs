@@ -13,7 +13,7 @@ use super::output::{json, line};
 use crate::app::StartError;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::layout::{ago, moment, until};
+use crate::moments::{ago, moment, until};
 
 #[derive(clap::Subcommand)]
 pub enum TokenCommand {
@@ -108,7 +108,7 @@ fn read_stdin() -> Result<String, StartError> {
 }
 
 fn explain(seen: &Inspection, verdict: &str) {
-    let now = Clock::system(None).now();
+    let now = Clock::wall();
     let pretty = |value: &Value| serde_json::to_string_pretty(value).unwrap_or_default();
     line(format!("Header\n{}\n\nClaims\n{}\n", pretty(&seen.header), pretty(&seen.claims)));
     let times: Vec<String> = TIMES

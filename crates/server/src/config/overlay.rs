@@ -8,7 +8,7 @@ use super::{Config, ConfigError};
 pub(super) fn environment(table: &mut Table, env: &[(String, String)]) -> Result<(), ConfigError> {
     for (name, text) in env {
         let Some(key) = name.strip_prefix("WATCHWORD_") else { continue };
-        if NOT_KEYS.contains(&name.as_str()) {
+        if NOT_KEYS.contains(&name.as_str()) || is_service_link(key) {
             continue;
         }
         let path = path_of(&key.to_ascii_lowercase())
@@ -41,6 +41,11 @@ fn put(table: &mut Table, path: &[&str], value: Value) {
     }
 }
 
+/// Kubernetes gives every container such variables for a service called `watchword`.
+fn is_service_link(key: &str) -> bool {
+    key == "PORT" || key.starts_with("PORT_") || key.starts_with("SERVICE_")
+}
+
 /// The key that a variable means: a top-level one, or a section's.
 fn path_of(key: &str) -> Option<Vec<&'static str>> {
     KEYS.iter().find(|path| path.join("_") == key).map(|path| path.to_vec())
@@ -50,7 +55,7 @@ fn path_of(key: &str) -> Option<Vec<&'static str>> {
 fn value(path: &[&str], text: &str) -> Value {
     if path == ["trusted_proxies"] {
         let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
-        return Value::Array(items.map(|item| item.into()).collect());
+        return Value::Array(items.map(Value::from).collect());
     }
     match (text.parse::<i64>(), text.parse::<bool>()) {
         (Ok(number), _) => number.into(),

@@ -46,6 +46,7 @@ fn what_cannot_be_used_is_refused_with_the_key_and_what_to_do() {
     }
     let error = load("", &[("WATCHWORD_LISTNE", "x")]).unwrap_err();
     assert!(error.starts_with("WATCHWORD_LISTNE: there is no such setting"), "{error}");
+    assert!(load("", &[("WATCHWORD_PORT", "tcp://10.0.0.1:80"), ("WATCHWORD_SERVICE_HOST", "10.0.0.1")]).is_ok());
     let error = load("", &[("WATCHWORD_LISTEN", "x")]).unwrap_err();
     assert!(error.starts_with("WATCHWORD_LISTEN: "), "{error}");
 }

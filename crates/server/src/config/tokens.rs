@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use domain::Span;
+use domain::revocation::LONGEST_ACCESS_LIFETIME;
 use serde::{Deserialize, Serialize};
 use token::Secret;
 use zeroize::Zeroizing;
@@ -44,7 +45,7 @@ impl Tokens {
         if !PROFILES.iter().any(|(name, _)| *name == self.profile) {
             return refuse(format!("tokens.profile: `{}` is none of rfc9068, flask-jwt-extended", self.profile));
         }
-        if !(Span::minutes(1)..=Span::minutes(15)).contains(&self.access_lifetime) {
+        if !(Span::minutes(1)..=LONGEST_ACCESS_LIFETIME).contains(&self.access_lifetime) {
             return refuse(format!("tokens.access_lifetime: {} is not within 1m to 15m", self.access_lifetime));
         }
         if self.refresh_grace > Span::minutes(1) {

@@ -9,8 +9,9 @@ use utoipa::ToSchema;
 
 use crate::app::App;
 use crate::failure::{Failure, Problem};
-use crate::layout::{Base, ago, moment};
+use crate::layout::Base;
 use crate::memory::Known;
+use crate::moments::{ago, moment};
 use crate::proofs::{Authenticated, Credential, Wants};
 
 /// The greeting.
@@ -31,7 +32,7 @@ struct DashboardPage {
     expires_at: String,
     session_id: String,
     device: String,
-    other_devices: usize,
+    other_devices: u64,
 }
 
 /// `GET /dashboard`, with a cookie or an access token.
@@ -52,7 +53,7 @@ pub async fn show(Authenticated(credential): Authenticated, headers: HeaderMap, 
 
 async fn page(known: &std::sync::Arc<Known>, headers: &HeaderMap, app: &App) -> Result<Response, Failure> {
     let (session, account, now) = (&known.session, &known.account, app.clock.now());
-    let devices = app.store.sessions_of(account.user_id, now).await?;
+    let sessions = app.store.count_sessions(account.user_id, now).await?;
     let view = DashboardPage {
         page: Base::of(app, headers, Some(known)),
         username: account.username.to_string(),
@@ -62,7 +63,7 @@ async fn page(known: &std::sync::Arc<Known>, headers: &HeaderMap, app: &App) -> 
         expires_at: moment(session.expires_at),
         session_id: session.session_id.to_string(),
         device: domain::device::name(&session.user_agent),
-        other_devices: devices.len().saturating_sub(1),
+        other_devices: sessions.saturating_sub(1),
     };
     Ok(view.page.respond(StatusCode::OK, &view))
 }

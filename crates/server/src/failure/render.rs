@@ -66,7 +66,7 @@ pub async fn page_or_problem(State(app): State<App>, request: Request, next: Nex
     }
     let wants_page = Wants::of(&headers) == Wants::Page && !uri.path().starts_with("/api/");
     let mut rendered = match &failure {
-        Failure::Unauthenticated(None) if wants_page && method == Method::GET => to_login(&uri),
+        Failure::Unauthenticated(None) if wants_page => return to_login(&method, &uri),
         _ if wants_page => page(&failure, id, &headers, &app).await,
         _ => problem(&failure, id),
     };
@@ -74,7 +74,11 @@ pub async fn page_or_problem(State(app): State<App>, request: Request, next: Nex
     rendered
 }
 
-fn to_login(uri: &Uri) -> Response {
+/// To the login page, and from there back to what was asked for; a form is not sent again.
+fn to_login(method: &Method, uri: &Uri) -> Response {
+    if method != Method::GET {
+        return Redirect::to("/login").into_response();
+    }
     let path = uri.path_and_query().map_or("/", |path| path.as_str());
     let query = serde_urlencoded::to_string([("next", path)]).unwrap_or_default();
     Redirect::to(&format!("/login?{query}")).into_response()

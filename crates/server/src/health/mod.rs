@@ -1,11 +1,16 @@
 //! For whatever watches this process.
 
+use std::time::Duration;
+
 use axum::Json;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::app::App;
 use crate::failure::{Failure, Problem};
+
+/// How long the database may take to answer.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// That all is well.
 #[derive(Serialize, ToSchema)]
@@ -30,6 +35,8 @@ pub async fn live() -> Json<Health> {
         (status = 503, description = "The database does not answer", body = Problem, content_type = "application/problem+json"),
     ))]
 pub async fn ready(app: App) -> Result<Json<Health>, Failure> {
-    app.store.check().await.map_err(|_| Failure::Unavailable { retry_after: 1 })?;
-    Ok(Json(Health { status: "ok" }))
+    match tokio::time::timeout(PATIENCE, app.store.check()).await {
+        Ok(Ok(())) => Ok(Json(Health { status: "ok" })),
+        _ => Err(Failure::Unavailable { retry_after: 1 }),
+    }
 }

@@ -68,7 +68,7 @@ const POLL: Duration = Duration::from_millis(100);
 const WRITE_BEHIND: Duration = Duration::from_secs(5);
 
 /// How often what has expired is swept.
-const SWEEP: Duration = Duration::from_secs(60);
+const SWEEP: Duration = Duration::from_mins(1);
 
 /// How long ended sessions are kept, to answer what happened to them.
 const KEEP_ENDED: Span = Span::days(30);

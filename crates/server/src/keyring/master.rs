@@ -44,15 +44,25 @@ fn read_private(path: &Path) -> std::io::Result<Zeroizing<String>> {
 
 fn make(path: &Path) -> Result<MasterKey, KeyError> {
     let key = MasterKey::generate();
-    let written =
-        std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).and_then(|mut file| {
-            file.write_all(key.to_base64url().as_bytes())?;
-            file.sync_all()?;
-            // The name too must survive a power loss: without this file, every stored key is lost.
-            let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-            std::fs::File::open(folder)?.sync_all()
-        });
+    let written = write_private(path, key.to_base64url().as_bytes());
     written
         .map(|()| key)
         .map_err(|e| KeyError::Master(format!("cannot write the master key file {}: {e}", path.display())))
+}
+
+/// The whole file appears at once, or not at all, and never takes the place of another.
+fn write_private(path: &Path, content: &[u8]) -> std::io::Result<()> {
+    let unfinished = path.with_extension(format!("key.{}", token::base64url::encode(crate::random::bytes::<6>())));
+    let result = (|| {
+        let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&unfinished)?;
+        file.write_all(content)?;
+        file.sync_all()?;
+        std::fs::hard_link(&unfinished, path)
+    })();
+    // What may remain is a second name for the same key, or nothing.
+    let _ = std::fs::remove_file(&unfinished);
+    result?;
+    // The name too must survive a power loss: without this file, every stored key is lost.
+    let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    std::fs::File::open(folder)?.sync_all()
 }

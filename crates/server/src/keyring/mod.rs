@@ -3,6 +3,7 @@
 mod master;
 
 use domain::UnixMillis;
+use domain::revocation::keep_until;
 use store::{KeyState, Store, StoredKey};
 use token::{Algorithm, KeySet, Profile, RefreshKey, SealingKey, SigningKey};
 use zeroize::Zeroizing;
@@ -59,12 +60,14 @@ impl Keyring {
         now: UnixMillis,
     ) -> Result<Self, KeyError> {
         let stored = store.keys().await?;
-        let master = master::load(config, env, !stored.is_empty())?;
+        // With a shared secret there are no keys to be found, but refresh tokens and forms hang on the master key too.
+        let is_in_use = !stored.is_empty() || !store.accounts(None, 1).await?.is_empty();
+        let master = master::load(config, env, is_in_use)?;
         let sealing = SealingKey::derive(&master, "watchword signing keys");
         let algorithm: Algorithm = config.tokens.algorithm.parse().expect("the configuration has checked it");
         let mut verifying = KeySet::new();
         let mut signing = None;
-        for key in stored.iter().filter(|key| key.state != KeyState::Gone) {
+        for key in stored.iter().filter(|key| is_trusted(key, now)) {
             let opened = open_key(key, &sealing)
                 .ok_or_else(|| KeyError::Sealed(config.master_key_file().display().to_string()))?;
             verifying.insert(opened.verifying_key()).map_err(|e| KeyError::Library(e.to_string()))?;
@@ -88,6 +91,15 @@ impl Keyring {
             csrf: master.subkey("watchword csrf"),
             throttle: master.subkey("watchword throttle"),
         })
+    }
+}
+
+/// Whether tokens signed by a key may still be around: a retired one counts until the last of them has expired.
+fn is_trusted(key: &StoredKey, now: UnixMillis) -> bool {
+    match (key.state, key.retired_at) {
+        (KeyState::Gone, _) => false,
+        (KeyState::Retired, Some(retired_at)) => now < keep_until(retired_at),
+        _ => true,
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use axum::http::header;
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse, Redirect, Response};
 
 use crate::failure::Failure;
 use crate::proofs::InPath;
@@ -15,6 +15,11 @@ pub async fn asset(InPath(file): InPath<String>) -> Result<Response, Failure> {
     let headers =
         [(header::CONTENT_TYPE, asset.media_type), (header::CACHE_CONTROL, "public, max-age=31536000, immutable")];
     Ok((headers, asset.content).into_response())
+}
+
+/// `GET /favicon.ico`, for browsers that ask without having been told of the other one.
+pub async fn favicon() -> Redirect {
+    Redirect::to(url("favicon.svg"))
 }
 
 /// The URL of the file with this plain name.

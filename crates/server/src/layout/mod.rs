@@ -1,7 +1,6 @@
 //! What all pages share: the frame around them, the stylesheet, and how a page becomes a response.
 
 mod assets;
-mod moments;
 
 use std::sync::Arc;
 
@@ -14,8 +13,7 @@ use crate::failure::Failure;
 use crate::memory::Known;
 use crate::proofs::Csrf;
 
-pub use assets::asset;
-pub use moments::{ago, moment, until};
+pub use assets::{asset, favicon};
 
 /// The frame of a page for one visitor.
 pub struct Base {

@@ -15,7 +15,7 @@ use crate::failure::{Failure, Problem};
 use crate::issue::{self, Issued, Tokens};
 use crate::layout::Base;
 use crate::limits;
-use crate::proofs::{ClientIp, Credential, InQuery, LocalPath, Posted, Sent};
+use crate::proofs::{self, ClientIp, Credential, InQuery, LocalPath, Posted, Sent};
 
 /// A name and a password.
 #[derive(Deserialize, ToSchema)]
@@ -124,12 +124,22 @@ async fn attempt(login: &Login, way: Way, from: ClientIp, headers: &HeaderMap, a
     if login.password.len() > domain::password::LONGEST_BYTES {
         return Err(Failure::field("password", "A password has at most 1024 bytes."));
     }
+    let typed = login.username.trim();
     // A name that nobody can have is treated like one that nobody has.
-    let name: LoginName = login.username.parse().unwrap_or_else(|_| NOBODY.parse().expect("a well-formed name"));
-    let charged = limits::login(app, &name, from).await?;
-    let stored = app.store.account_for_login(&name).await?;
+    let stored = match typed.parse::<LoginName>() {
+        Ok(name) => app.store.account_for_login(&name).await?,
+        Err(_) => None,
+    };
     let (account, hash) = stored.map_or((None, None), |login| (Some(login.account), login.password));
-    let check: PasswordCheck = app.passwords.check(login.password.clone(), hash).await?;
+    let charged = limits::login(app, account.as_ref(), typed, from).await?;
+    let check: PasswordCheck = match app.passwords.check(login.password.clone(), hash).await {
+        Ok(check) => check,
+        Err(failure) => {
+            // Nothing was tried, so nothing is held against anybody.
+            app.store.refund(charged, app.clock.now()).await?;
+            return Err(failure);
+        }
+    };
     let Verdict::Admit { account, rehash } = domain::login::judge(account, check) else {
         tracing::info!(ip = %from.0, "login refused");
         return Err(Failure::InvalidCredentials);
@@ -140,7 +150,7 @@ async fn attempt(login: &Login, way: Way, from: ClientIp, headers: &HeaderMap, a
         issue::Login {
             account: &account,
             from,
-            user_agent: user_agent(headers),
+            user_agent: proofs::user_agent(headers),
             replaces: way.replaces,
             rehash,
             refund: charged,
@@ -172,10 +182,3 @@ fn again(login: Login, error: &str, retry_after: Option<i64>, headers: &HeaderMa
 fn after(next: Option<&LocalPath>) -> &str {
     next.map_or("/dashboard", LocalPath::as_str)
 }
-
-fn user_agent(headers: &HeaderMap) -> &str {
-    headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default()
-}
-
-/// A name that no account has: `invalid` is reserved (RFC 2606 §2).
-const NOBODY: &str = "nobody@invalid";

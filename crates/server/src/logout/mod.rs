@@ -4,7 +4,8 @@ use askama::Template;
 use axum::Json;
 use axum::extract::Request;
 use axum::http::{HeaderMap, StatusCode, header};
-use axum::response::{AppendHeaders, IntoResponse, Response};
+use axum::response::{AppendHeaders, IntoResponse, Redirect, Response};
+use domain::revocation::keep_until;
 use domain::{EndedWhy, SessionId};
 use serde::Serialize;
 use token::RefreshToken;
@@ -13,7 +14,7 @@ use utoipa::ToSchema;
 use crate::app::App;
 use crate::failure::{Failure, Problem};
 use crate::layout::Base;
-use crate::proofs::{Authenticated, Credential, Posted, Wants, bearer};
+use crate::proofs::{Authenticated, Credential, NoFields, Posted, Wants, bearer};
 
 /// What a logout did.
 #[derive(Serialize, ToSchema)]
@@ -27,14 +28,19 @@ pub struct LoggedOut {
     message: &'static str,
 }
 
-#[derive(serde::Deserialize)]
-struct Nothing {}
-
 #[derive(Template)]
 #[template(path = "logout/page.html")]
 struct LogoutPage {
     page: Base,
-    message: &'static str,
+    message: Option<&'static str>,
+}
+
+/// `GET /logout`: what one sees afterwards; to somebody who is still logged in, the question.
+pub async fn page(headers: HeaderMap, app: App) -> Result<Response, Failure> {
+    let session = Credential::by_cookie(&headers, &app).await?;
+    let message = session.is_none().then_some("You are logged out.");
+    let view = LogoutPage { page: Base::of(&app, &headers, session.as_ref()), message };
+    Ok(view.page.respond(StatusCode::OK, &view))
 }
 
 /// `POST /logout`, with a cookie, an access token or a refresh token.
@@ -51,38 +57,47 @@ struct LogoutPage {
 pub async fn submit(app: App, request: Request) -> Result<Response, Failure> {
     let headers = request.headers().clone();
     let wants = Wants::of(&headers);
-    let ended = match named(&headers, &app).await? {
-        Some(session_id) if bearer(&headers)?.is_some() => end(session_id, &app).await?,
+    let named = named(&headers, &app).await?;
+    let ended = match named {
         Some(session_id) => {
-            prove_intent(request, &app).await?;
+            if !matches!(bearer(&headers), Ok(Some(_))) {
+                prove_intent(request, &app).await?;
+            }
             end(session_id, &app).await?
         }
         None => None,
     };
-    let message = if ended.is_some() { "You are logged out." } else { "You were logged out already." };
+    let is_ambiguous = named.is_none() && app.cookies.is_ambiguous(&headers);
+    let message = match (ended, is_ambiguous) {
+        (Some(_), _) => "You are logged out.",
+        (None, false) => "You were logged out already.",
+        (None, true) => "Two session cookies were sent, so nothing was ended. Both are now removed from this browser.",
+    };
     let forget =
         app.cookies.has_session(&headers).then(|| AppendHeaders([(header::SET_COOKIE, app.cookies.clear_session())]));
     Ok(match wants {
-        Wants::Page => {
-            let view = LogoutPage { page: Base::of(&app, &headers, None), message };
+        Wants::Page if is_ambiguous => {
+            let view = LogoutPage { page: Base::of(&app, &headers, None), message: Some(message) };
             (forget, view.page.respond(StatusCode::OK, &view)).into_response()
         }
+        Wants::Page => (forget, Redirect::to("/logout")).into_response(),
         Wants::Data => (forget, Json(LoggedOut { ended: ended.is_some(), revoked_at: ended, message })).into_response(),
     })
 }
 
-/// The session that a credential names. Garbage, or a credential that is dead already, names none.
+/// The session that a credential names, live or not. Garbage names none, and neither does a cookie that is dead.
 async fn named(headers: &HeaderMap, app: &App) -> Result<Option<SessionId>, Failure> {
-    if let Ok(Some(text)) = bearer(headers)
-        && let Ok(refresh) = RefreshToken::decode(text, &app.keys.refresh)
-    {
-        return Ok(Some(SessionId(refresh.session_id)));
-    }
-    match Credential::of(headers, app).await {
-        Ok(credential) => Ok(credential.map(|credential| credential.session_id())),
-        Err(Failure::Unauthenticated(_)) => Ok(None),
-        Err(failure) => Err(failure),
-    }
+    let text = match bearer(headers) {
+        Ok(Some(text)) => text,
+        Ok(None) => {
+            let known = Credential::by_cookie(headers, app).await?;
+            return Ok(known.map(|known| known.session.session_id));
+        }
+        Err(_) => return Ok(None),
+    };
+    // An access token that has expired still says which session its holder wants to end.
+    let refresh = RefreshToken::decode(text, &app.keys.refresh).ok().map(|refresh| SessionId(refresh.session_id));
+    Ok(refresh.or_else(|| app.memory.session_of(text, &app.keys.verifying)))
 }
 
 /// A cookie is sent by the browser whoever asks, so the form or header must show that the user did.
@@ -92,15 +107,18 @@ async fn prove_intent(request: Request, app: &App) -> Result<(), Failure> {
         let (mut parts, _) = request.into_parts();
         return Authenticated::from_request_parts(&mut parts, app).await.map(drop);
     }
-    let posted: Posted<Nothing> = Posted::from_request(request, app).await?;
-    let Nothing {} = posted.form;
-    Ok(())
+    Posted::<NoFields>::from_request(request, app).await.map(drop)
 }
 
 async fn end(session_id: SessionId, app: &App) -> Result<Option<i64>, Failure> {
-    let now = app.clock.now();
-    let receipt = app.store.end_session(session_id, EndedWhy::Logout, app.memory.keep_until(now), now).await?;
-    app.memory.heed(&receipt);
+    let (now, app) = (app.clock.now(), app.clone());
+    // Runs to its end even if the browser is closed right after the click.
+    let ending = tokio::spawn(async move {
+        let receipt = app.store.end_session(session_id, EndedWhy::Logout, keep_until(now), now).await?;
+        app.memory.heed(&receipt);
+        Ok::<_, Failure>(receipt)
+    });
+    let receipt = ending.await.map_err(|e| Failure::internal(&e))??;
     if receipt.revocations.is_empty() {
         return Ok(None);
     }

@@ -1,6 +1,11 @@
-//! Whether a client wants to read a page or data.
+//! What a client says about itself: its name, and whether it wants to read a page or data.
 
 use axum::http::{HeaderMap, header};
+
+/// What a client calls itself; empty if it does not say.
+pub fn user_agent(headers: &HeaderMap) -> &str {
+    headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default()
+}
 
 /// The form of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

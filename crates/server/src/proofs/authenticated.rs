@@ -41,7 +41,9 @@ impl Credential {
     pub fn user_id(&self) -> UserId {
         match self {
             Self::Cookie(known) => known.account.user_id,
-            Self::Bearer(claims) => UserId(claims.user().expect("an access token of ours names a user")),
+            Self::Bearer(claims) => {
+                UserId(claims.user().expect("a credential was only made of claims that name a user"))
+            }
         }
     }
 
@@ -68,6 +70,9 @@ impl Credential {
                 .memory
                 .by_token(token, app.clock.now())
                 .map_err(|refused| Failure::Unauthenticated(Some(refused.to_string())))?;
+            if claims.user().is_none() {
+                return Err(Failure::Unauthenticated(Some("the token speaks for no user of this server".to_owned())));
+            }
             return Ok(Some(Self::Bearer(claims)));
         }
         Ok(Self::by_cookie(headers, app).await?.map(Self::Cookie))
@@ -81,6 +86,7 @@ impl Credential {
 }
 
 /// The token of an `Authorization: Bearer` header (RFC 6750 §2.1); the scheme's case does not matter (RFC 9110 §11.1).
+/// Another scheme is none of ours: it may be meant for a proxy in front.
 pub fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Failure> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     let Some(value) = values.next() else { return Ok(None) };
@@ -89,9 +95,13 @@ pub fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Failure> {
     if values.next().is_some() {
         return Err(malformed());
     }
-    let (scheme, token) = value.to_str().ok().and_then(|text| text.split_once(' ')).ok_or_else(malformed)?;
-    let shaped = scheme.eq_ignore_ascii_case("bearer") && !token.is_empty() && !token.contains(' ');
-    if shaped { Ok(Some(token)) } else { Err(malformed()) }
+    let text = value.to_str().map_err(|_| malformed())?;
+    let (scheme, token) = text.split_once(' ').unwrap_or((text, ""));
+    match (scheme.eq_ignore_ascii_case("bearer"), token.is_empty() || token.contains(' ')) {
+        (false, _) => Ok(None),
+        (true, false) => Ok(Some(token)),
+        (true, true) => Err(malformed()),
+    }
 }
 
 impl FromRequestParts<App> for Authenticated {

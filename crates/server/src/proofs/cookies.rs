@@ -74,6 +74,11 @@ impl CookieNames {
         pairs(headers).any(|(name, _)| name == self.session)
     }
 
+    /// Whether the request carries two cookies under the session cookie's name.
+    pub fn is_ambiguous(&self, headers: &HeaderMap) -> bool {
+        pairs(headers).filter(|(name, _)| *name == self.session).count() > 1
+    }
+
     /// The anonymous CSRF cookie of a request.
     pub fn csrf(&self, headers: &HeaderMap) -> Option<[u8; 16]> {
         only(headers, self.csrf)
@@ -90,8 +95,9 @@ fn only<const N: usize>(headers: &HeaderMap, wanted: &str) -> Option<[u8; N]> {
 }
 
 fn pairs(headers: &HeaderMap) -> impl Iterator<Item = (&str, &str)> {
-    let texts = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
-    texts.flat_map(|text| text.split(';')).filter_map(|pair| pair.trim_matches(' ').split_once('='))
+    // Split before it is read as text: a cookie in another encoding, perhaps another site's, must not hide ours.
+    let pairs = headers.get_all(header::COOKIE).iter().flat_map(|value| value.as_bytes().split(|byte| *byte == b';'));
+    pairs.filter_map(|pair| std::str::from_utf8(pair).ok()?.trim_matches(' ').split_once('='))
 }
 
 #[cfg(test)]
@@ -149,6 +155,15 @@ mod tests {
     }
 
     const OTHERS: &str = "([a-z]{0,3}[=;, ]{0,2}[!-:<-~]{0,9};? ?){0,4}";
+
+    #[test]
+    fn a_cookie_in_another_encoding_does_not_hide_ours() {
+        let set = names().set_session(SessionId([1; 16]), &CookieSecret([2; 32]));
+        let pair = set.to_str().unwrap().split("; ").next().unwrap();
+        let bytes = [b"name=Jos\xe9; ", pair.as_bytes()].concat();
+        let headers = HeaderMap::from_iter([(header::COOKIE, HeaderValue::from_bytes(&bytes).unwrap())]);
+        assert!(names().session(&headers).is_some());
+    }
 
     #[test]
     fn a_malformed_cookie_is_no_cookie() {

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use aws_lc_rs::hmac;
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, HeaderValue, header};
 use subtle::ConstantTimeEq;
 
 use crate::app::App;
@@ -80,11 +80,14 @@ impl CsrfToken {
 /// Refuses what a browser itself says comes from another site. A request that says nothing is not from a browser's
 /// cross-site form, since browsers have sent one of the two headers with every POST for years.
 pub(super) fn same_origin(app: &App, headers: &HeaderMap) -> Result<(), Failure> {
-    let fetch_site = headers.get("sec-fetch-site").map(|value| value.as_bytes());
+    let fetch_site = headers.get("sec-fetch-site").map(HeaderValue::as_bytes);
     let origin = headers.get(header::ORIGIN).map(|value| value.to_str().unwrap_or("null"));
     let elsewhere = matches!(fetch_site, Some(site) if site != b"same-origin" && site != b"none")
         || origin.is_some_and(|origin| !app.public_url.is_same_origin(origin));
-    if elsewhere { Err(Failure::Forbidden("This request came from another site.")) } else { Ok(()) }
+    if elsewhere { Err(Failure::Forbidden(ELSEWHERE)) } else { Ok(()) }
 }
+
+const ELSEWHERE: &str =
+    "This request came from a page at another address than this server's public URL. Open that one and try again.";
 
 const TOO_OLD: &str = "This form is no longer valid. Go back, reload the page and try again.";

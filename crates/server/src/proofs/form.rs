@@ -56,7 +56,11 @@ impl<T: DeserializeOwned> Posted<T> {
         let session = Credential::by_cookie(&parts.headers, app).await?;
         let body = read(Request::from_parts(parts.clone(), body), app).await?;
         let token: Token = serde_urlencoded::from_bytes(&body).map_err(|_| malformed())?;
-        check(app, &parts.headers, session.as_ref(), token.csrf.as_deref())?;
+        if let Err(failure) = check(app, &parts.headers, session.as_ref(), token.csrf.as_deref()) {
+            // A page that outlived its session: what helps is to log in, not to reload the form.
+            let outlived = session.is_none() && app.cookies.has_session(&parts.headers);
+            return Err(if outlived { Failure::Unauthenticated(None) } else { failure });
+        }
         let form = serde_urlencoded::from_bytes(&body).map_err(|_| malformed())?;
         Ok(Self { form, session })
     }

@@ -10,12 +10,12 @@ mod next;
 mod sent;
 mod url;
 
-pub use accept::Wants;
+pub use accept::{Wants, user_agent};
 pub use authenticated::{Authenticated, Credential, bearer};
 pub use client_ip::ClientIp;
 pub use cookies::CookieNames;
 pub use csrf::{Csrf, CsrfToken};
-pub use form::Posted;
+pub use form::{NoFields, Posted};
 pub use next::LocalPath;
 pub use sent::{BearerOr, Sent};
 pub use url::{InPath, InQuery};

@@ -69,6 +69,9 @@ impl<T: DeserializeOwned> FromRequest<App> for BearerOr<T> {
         if let Some(token) = bearer(request.headers())? {
             return Ok(Self::Bearer(token.to_owned()));
         }
+        if media_type(&request).is_empty() {
+            return Err(Failure::Unauthenticated(None));
+        }
         JsonBody::from_request(request, app).await.map(|JsonBody(body)| Self::Body(body))
     }
 }

@@ -1,6 +1,7 @@
 //! Refresh: a used refresh token yields its successor and a new access token.
 
 use axum::Json;
+use domain::revocation::keep_until;
 use domain::{GrantId, SessionId};
 use serde::Deserialize;
 use store::{RotateRequest, Rotated};
@@ -50,7 +51,7 @@ pub async fn submit(from: ClientIp, app: App, sent: BearerOr<Refresh>) -> Result
             now,
             timeouts: app.config.session.timeouts(),
             access_exp: now + app.config.tokens.access_lifetime,
-            keep_until: app.memory.keep_until(now),
+            keep_until: keep_until(now),
         })
         .await?;
     match rotated {

@@ -1,7 +1,7 @@
 //! Sessions for programs: the one in use, and the list of all.
 
 use axum::Json;
-use domain::revocation::Receipt;
+use domain::revocation::{Receipt, keep_until};
 use domain::{EndedWhy, Session, SessionId};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -51,6 +51,7 @@ pub struct CurrentSession {
 
 /// A user, as they see themselves.
 #[derive(Serialize, ToSchema)]
+#[expect(clippy::struct_field_names, reason = "the names are those of the JSON")]
 pub struct User {
     /// Stable, never reused; the `sub` of tokens.
     user_id: String,
@@ -125,7 +126,7 @@ pub async fn list(Authenticated(credential): Authenticated, app: App) -> Result<
     ))]
 pub async fn end_current(Authenticated(credential): Authenticated, app: App) -> Result<Json<Ended>, Failure> {
     let now = app.clock.now();
-    let keep = app.memory.keep_until(now);
+    let keep = keep_until(now);
     let receipt = app.store.end_session(credential.session_id(), EndedWhy::Logout, keep, now).await?;
     Ok(ended(&receipt, &app))
 }
@@ -146,7 +147,7 @@ pub async fn end_one(
     app: App,
 ) -> Result<Json<Ended>, Failure> {
     let now = app.clock.now();
-    let (user_id, keep) = (credential.user_id(), app.memory.keep_until(now));
+    let (user_id, keep) = (credential.user_id(), keep_until(now));
     let receipt = app.store.end_session_of(user_id, session_id, EndedWhy::EndedByUser, keep, now).await?;
     Ok(ended(&receipt.ok_or(Failure::NotFound)?, &app))
 }
@@ -163,7 +164,7 @@ pub async fn end_one(
 pub async fn end_others(Authenticated(credential): Authenticated, app: App) -> Result<Json<Ended>, Failure> {
     let now = app.clock.now();
     let (user_id, own) = (credential.user_id(), credential.session_id());
-    let keep = app.memory.keep_until(now);
+    let keep = keep_until(now);
     let receipt = app.store.end_other_sessions(user_id, own, EndedWhy::EndedByUser, keep, now).await?;
     Ok(ended(&receipt, &app))
 }

@@ -18,7 +18,7 @@ struct SetupPage {
     page: Base,
     action: String,
     username: String,
-    email: String,
+    email: Option<String>,
     errors: FieldErrors,
 }
 
@@ -95,7 +95,7 @@ fn form(typed: NewAccount, secret: &str, errors: Vec<(&'static str, String)>, pa
         page,
         action: format!("/setup/{secret}"),
         username: typed.username,
-        email: typed.email,
+        email: Some(typed.email),
         errors: FieldErrors::new(errors),
     };
     view.page.respond(status, &view)

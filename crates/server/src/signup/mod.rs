@@ -4,6 +4,7 @@ use askama::Template;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{AppendHeaders, IntoResponse, Redirect, Response};
 use domain::Roles;
+use store::NewUser;
 
 use crate::app::App;
 use crate::failure::Failure;
@@ -17,7 +18,7 @@ use crate::proofs::{ClientIp, Credential, Posted};
 struct SignupPage {
     page: Base,
     username: String,
-    email: String,
+    email: Option<String>,
     errors: FieldErrors,
 }
 
@@ -28,7 +29,7 @@ pub async fn page(headers: HeaderMap, app: App) -> Result<Response, Failure> {
     let view = SignupPage {
         page: Base::of(&app, &headers, session.as_ref()),
         username: String::new(),
-        email: String::new(),
+        email: None,
         errors: FieldErrors::default(),
     };
     Ok(view.page.respond(StatusCode::OK, &view))
@@ -45,11 +46,11 @@ pub async fn submit(
     limits::network(&app, from).await?;
     match create(&posted, from, &headers, &app).await {
         Err(Failure::Invalid(errors)) => {
-            let NewAccount { username, email, .. } = posted.form;
+            let username = posted.form.username;
             let view = SignupPage {
                 page: Base::of(&app, &headers, posted.session.as_ref()),
                 username,
-                email,
+                email: None,
                 errors: FieldErrors::new(errors),
             };
             Ok(view.page.respond(StatusCode::UNPROCESSABLE_ENTITY, &view))
@@ -64,7 +65,8 @@ async fn create(
     headers: &HeaderMap,
     app: &App,
 ) -> Result<Response, Failure> {
-    let user = posted.form.check(Roles::default(), app).await?;
+    // Without mail nobody can show that an address is theirs, and one that is taken would keep its owner out.
+    let user = NewUser { email: None, ..posted.form.check(Roles::default(), app).await? };
     let account = match app.store.add_user(user).await {
         Err(store::Error::Taken(what)) => return Err(taken(what)),
         added => added?,

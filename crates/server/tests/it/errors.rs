@@ -45,7 +45,7 @@ fn mistakes() -> Vec<(u16, Method, &'static str, Option<&'static str>, String)> 
         (404, Method::POST, "/account/sessions/x/end", FORM, none()),
         (400, Method::GET, "/login?next=a&next=b", None, none()),
         (405, Method::PUT, "/login", None, none()),
-        (405, Method::GET, "/logout", None, none()),
+        (405, Method::GET, "/refresh", None, none()),
         (405, Method::DELETE, "/dashboard", None, none()),
         (413, Method::POST, "/login", JSON, " ".repeat(70_000)),
         (413, Method::POST, "/login", FORM, "x".repeat(70_000)),

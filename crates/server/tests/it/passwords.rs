@@ -102,13 +102,14 @@ async fn only_length_and_guessability_decide_which_passwords_may_be_chosen_with_
             ("passwordpassword", common),
             ("qwertyuiopasdfgh", common),
             ("123456789012345", common),
-            ("kavya@example.org", context),
+            ("kavya-kavya-2026", context),
             ("kavyakavyakavya", context),
             ("Watchword2026!!", context),
         ] {
             let mut browser = server.browser();
             let form = browser.get(path).await.form(path);
-            let form = form.fill("username", "kavya").fill("email", "kavya@example.org").fill("password", password);
+            let form =
+                form.fill("username", "kavya").fill_if_shown("email", "kavya@example.org").fill("password", password);
             let page = browser.submit(&form).await;
             assert_eq!(page.status, StatusCode::UNPROCESSABLE_ENTITY, "{path} {password}");
             assert!(page.shows(reason), "{path} {password}");
@@ -160,7 +161,7 @@ async fn an_account_without_a_password_is_refused_like_a_wrong_password_whatever
     };
     server.app.store.add_user(without).await.unwrap();
     let disabled = server.user("gone", &[]).await;
-    let keep = server.app.memory.keep_until(now);
+    let keep = domain::revocation::keep_until(now);
     server.app.store.set_disabled(disabled, true, keep, now).await.unwrap();
     let wrong = server.client().try_login("kavya", "not the right one").await.brief();
     for typed in ["", "null", "undefined", "$argon2id$v=19$m=19456,t=2,p=1$$", "\0", PASSWORD] {

@@ -153,7 +153,7 @@ async fn a_change_of_password_roles_or_standing_ends_every_session_at_once_on_ev
         }
         // As the command line does it: on the database, beside the servers that run.
         let now = here.app.clock.now();
-        let keep = here.app.memory.keep_until(now);
+        let keep = domain::revocation::keep_until(now);
         let store = &here.app.store;
         let receipt = match change {
             "password" => {
@@ -188,7 +188,7 @@ async fn an_administrator_ends_cookie_and_tokens_alike_and_no_access_token_outli
     assert!(claims["exp"].as_i64().unwrap() - claims["iat"].as_i64().unwrap() <= 15 * 60);
     let now = server.app.clock.now();
     let id = session_id(&tokens).parse().unwrap();
-    let keep = server.app.memory.keep_until(now);
+    let keep = domain::revocation::keep_until(now);
     server.app.store.end_session(id, EndedWhy::EndedByAdmin, keep, now).await.unwrap();
     server.catch_up().await;
     assert_eq!(status(&server.client(), &cookie).await, StatusCode::UNAUTHORIZED);

@@ -112,7 +112,7 @@ async fn with_five_kinds() -> Arc<TestServer> {
     server.user("kavya", &[]).await;
     let now = server.app.clock.now();
     let disabled = server.user("meera", &[]).await;
-    server.app.store.set_disabled(disabled, true, server.app.memory.keep_until(now), now).await.unwrap();
+    server.app.store.set_disabled(disabled, true, domain::revocation::keep_until(now), now).await.unwrap();
     let keyless = NewUser {
         user_id: UserId::new(now, &[1; 10]),
         username: "asher".parse().unwrap(),

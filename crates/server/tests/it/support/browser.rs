@@ -165,6 +165,11 @@ impl Form {
         self
     }
 
+    /// Types into a field if the form has it.
+    pub fn fill_if_shown(self, name: &str, value: &str) -> Self {
+        if self.fields.iter().any(|(own, _)| own == name) { self.fill(name, value) } else { self }
+    }
+
     /// Adds a field that the form does not have, as only an attacker would.
     pub fn smuggle(mut self, name: &str, value: &str) -> Self {
         self.fields.push((name.to_owned(), value.to_owned()));

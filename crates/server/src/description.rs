@@ -1,0 +1,43 @@
+//! What the API says of itself: OpenAPI 3.1, from the handlers' own annotations. As `routes.rs`, it knows every feature.
+
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::{Modify, OpenApi};
+
+use crate::{dashboard, health, login, logout, published_keys, refresh, session_api};
+
+/// The whole description.
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Watchword",
+        description = "One login, two credentials, one truth.",
+        license(name = "Apache-2.0 OR MIT", identifier = "Apache-2.0 OR MIT"),
+    ),
+    paths(
+        login::submit, refresh::submit, logout::submit,
+        dashboard::show, session_api::current, session_api::end_current,
+        session_api::list, session_api::end_others, session_api::end_one,
+        published_keys::jwks, health::live, health::ready,
+    ),
+    modifiers(&Credentials),
+)]
+pub struct Description;
+
+struct Credentials;
+
+impl Modify for Credentials {
+    fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
+        let components = openapi.components.get_or_insert_default();
+        let bearer = |format: &str, text: &str| {
+            let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format(format);
+            SecurityScheme::Http(scheme.description(Some(text)).build())
+        };
+        let cookie = ApiKeyValue::with_description(
+            "__Host-session",
+            "Set by the login form. Requests that change something also need `X-CSRF-Token`.",
+        );
+        components.add_security_scheme("access_token", bearer("JWT", "From `POST /login` or `POST /refresh`."));
+        components.add_security_scheme("refresh_token", bearer("wwr_…", "From `POST /login` or `POST /refresh`."));
+        components.add_security_scheme("session_cookie", SecurityScheme::ApiKey(ApiKey::Cookie(cookie)));
+    }
+}

@@ -1,0 +1,25 @@
+//! `cargo xtask bench`: figures, on loopback and bounded in time.
+
+use clap::Subcommand;
+
+use crate::place::cargo;
+use crate::steps::Step;
+use crate::test::passes;
+
+#[derive(Subcommand)]
+pub(crate) enum Bench {
+    /// The whole server: requests per second by cookie, by Bearer, for refresh and login, beside its own floor
+    Server,
+    /// The embedded database: refreshes per second, one commit for many and one commit for each
+    Store,
+}
+
+impl Bench {
+    pub(crate) fn steps(self) -> Vec<Step> {
+        let arguments: &'static [&'static str] = match self {
+            Self::Server => &["bench", "--package", "watchword", "--bench", "server"],
+            Self::Store => &["run", "--release", "--package", "watchword-store", "--example", "rotates"],
+        };
+        vec![Step::new("bench", move || passes(cargo(arguments)))]
+    }
+}
