@@ -61,7 +61,7 @@ impl Keyring {
     ) -> Result<Self, KeyError> {
         let stored = store.keys().await?;
         // With a shared secret there are no keys to be found, but refresh tokens and forms hang on the master key too.
-        let is_in_use = !stored.is_empty() || !store.accounts(None, 1).await?.is_empty();
+        let is_in_use = !stored.is_empty() || store.has_sessions().await?;
         let master = master::load(config, env, is_in_use)?;
         let sealing = SealingKey::derive(&master, "watchword signing keys");
         let algorithm: Algorithm = config.tokens.algorithm.parse().expect("the configuration has checked it");
