@@ -30,7 +30,9 @@ pub struct Account {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadName {
     /// See the message.
-    #[error("A username has 2 to 64 letters a to z, digits, dots, hyphens or underscores, with a letter or digit first.")]
+    #[error(
+        "A username has 2 to 64 letters a to z, digits, dots, hyphens or underscores, with a letter or digit first."
+    )]
     Username,
     /// See the message.
     #[error("This is not an e-mail address that mail can be sent to.")]

@@ -1,11 +1,11 @@
 //! Password hashing with Argon2id (RFC 9106): off the async threads, and only so many at once.
 
+mod argon;
+
 use std::sync::Arc;
 use std::time::Duration;
 
-use argon2::password_hash::phc::PasswordHash as Phc;
-use argon2::password_hash::{PasswordHasher, PasswordVerifier};
-use argon2::{Algorithm, Argon2, Params, Version};
+use argon2::Params;
 use domain::login::PasswordCheck;
 use domain::password::Weakness;
 use domain::{Email, PasswordHash, Username};
@@ -14,11 +14,11 @@ use zeroize::Zeroizing;
 
 use crate::config;
 use crate::failure::Failure;
+use argon::Argon;
 
 /// Hashes and checks passwords. Work beyond the bound waits its turn; beyond the queue it is turned away.
 pub struct Passwords {
-    argon2: Argon2<'static>,
-    params: Params,
+    argon: Arc<Argon>,
     running: Arc<Semaphore>,
     queue: Semaphore,
 }
@@ -31,8 +31,7 @@ impl Passwords {
         let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let concurrent = if config.concurrent == 0 { processors } else { config.concurrent };
         Self {
-            argon2: Argon2::new(Algorithm::Argon2id, Version::V0x13, params.clone()),
-            params,
+            argon: Arc::new(Argon::new(params)),
             running: Arc::new(Semaphore::new(concurrent)),
             queue: Semaphore::new(concurrent + QUEUE),
         }
@@ -44,15 +43,12 @@ impl Passwords {
         password: Zeroizing<String>,
         stored: Option<PasswordHash>,
     ) -> Result<PasswordCheck, Failure> {
-        let (argon2, params) = (self.argon2.clone(), self.params.clone());
-        self.run(move || {
-            if let Some(stored) = stored {
-                compare(&argon2, &params, &password, &stored)
-            } else {
-                let mut out = Zeroizing::new([0; 32]);
-                let hashed = argon2.hash_password_into(password.as_bytes(), &[0; 16], &mut *out);
-                hashed.map(|()| PasswordCheck::Differs).map_err(|e| Failure::internal(&e))
-            }
+        self.run(move |argon| {
+            let checked = match stored {
+                Some(stored) => argon.compare(&password, &stored),
+                None => argon.compare_with_nothing(&password),
+            };
+            checked.map_err(|e| Failure::internal(&e))
         })
         .await
     }
@@ -64,52 +60,35 @@ impl Passwords {
         username: Username,
         email: Option<Email>,
     ) -> Result<Result<(), Weakness>, Failure> {
-        self.run(move || Ok(domain::password::judge(&password, &username, email.as_ref()))).await
+        self.run(move |_| Ok(domain::password::judge(&password, &username, email.as_ref()))).await
     }
 
     /// Hashes a password under a fresh salt of 16 bytes, as a PHC string.
     pub async fn hash(&self, password: Zeroizing<String>) -> Result<PasswordHash, Failure> {
-        let argon2 = self.argon2.clone();
-        let salt: [u8; 16] = crate::random::bytes();
-        self.run(move || {
-            let phc: Phc =
-                argon2.hash_password_with_salt(password.as_bytes(), &salt).map_err(|e| Failure::internal(&e))?;
-            Ok(PasswordHash(phc.to_string()))
-        })
-        .await
+        self.run(move |argon| argon.hash(&password, &crate::random::bytes()).map_err(|e| Failure::internal(&e))).await
+    }
+
+    /// Gives back the memory that hashing has borrowed, unless it is in use.
+    pub fn rest(&self) {
+        self.argon.rest();
     }
 
     async fn run<T: Send + 'static>(
         &self,
-        work: impl FnOnce() -> Result<T, Failure> + Send + 'static,
+        work: impl FnOnce(&Argon) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T, Failure> {
         let busy = || Failure::Unavailable { retry_after: 2 };
         let _place = self.queue.try_acquire().map_err(|_| busy())?;
         let turn = tokio::time::timeout(LONGEST_WAIT, Arc::clone(&self.running).acquire_owned()).await;
         let turn = turn.map_err(|_| busy())?.expect("the semaphore is never closed");
+        let argon = Arc::clone(&self.argon);
         let done = tokio::task::spawn_blocking(move || {
             // Held by the work itself: a client that hangs up does not make room for more.
             let _turn = turn;
-            work()
+            work(&argon)
         });
         done.await.map_err(|e| Failure::internal(&e))?
     }
-}
-
-fn compare(
-    argon2: &Argon2<'_>,
-    wanted: &Params,
-    password: &str,
-    stored: &PasswordHash,
-) -> Result<PasswordCheck, Failure> {
-    let phc = Phc::new(&stored.0).map_err(|e| Failure::internal(&e))?;
-    if argon2.verify_password(password.as_bytes(), &phc).is_err() {
-        return Ok(PasswordCheck::Differs);
-    }
-    let used = Params::try_from(&phc).map_err(|e| Failure::internal(&e))?;
-    let cost = |p: &Params| (p.m_cost(), p.t_cost(), p.p_cost());
-    let current = cost(&used) == cost(wanted) && phc.algorithm.as_str() == "argon2id";
-    Ok(if current { PasswordCheck::Matches } else { PasswordCheck::MatchesOutdated })
 }
 
 /// Most logins that wait for their turn; one more is answered 503.
