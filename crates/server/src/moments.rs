@@ -1,5 +1,7 @@
 //! Moments in words.
 
+use std::fmt;
+
 use domain::{Span, UnixMillis};
 use jiff::Timestamp;
 
@@ -20,6 +22,41 @@ pub fn until(at: UnixMillis, now: UnixMillis) -> String {
     let span = at.since(now);
     if span == Span::ZERO { "now".to_owned() } else { format!("in {}", words(span)) }
 }
+
+/// A moment on a page: in words, with the exact time for machines and for whoever points at it.
+pub struct When {
+    at: UnixMillis,
+    words: String,
+}
+
+impl When {
+    /// As [`ago`].
+    pub fn ago(at: UnixMillis, now: UnixMillis) -> Self {
+        Self { at, words: ago(at, now) }
+    }
+
+    /// As [`moment`].
+    pub fn exactly(at: UnixMillis) -> Self {
+        Self { at, words: moment(at) }
+    }
+}
+
+impl fmt::Display for When {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let exact = Timestamp::from_millisecond(self.at.0).unwrap_or_default();
+        let machine = exact.strftime("%Y-%m-%dT%H:%M:%SZ");
+        write!(f, "<time datetime=\"{machine}\" title=\"{}\">{}</time>", moment(self.at), self.words)
+    }
+}
+
+impl askama::FastWritable for When {
+    fn write_into(&self, dest: &mut dyn fmt::Write, _: &dyn askama::Values) -> askama::Result<()> {
+        Ok(write!(dest, "{self}")?)
+    }
+}
+
+// Made of numbers and our own words only.
+impl askama::filters::HtmlSafe for When {}
 
 fn words(span: Span) -> String {
     let units =

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use crate::app::App;
 use crate::failure::Failure;
 use crate::layout::Base;
-use crate::moments::ago;
+use crate::moments::When;
 use crate::proofs::{Authenticated, InPath, InQuery, NoFields, Posted};
 
 #[derive(Template)]
@@ -25,15 +25,15 @@ struct SessionsPage {
 /// A session that ended because a used refresh token came back.
 struct Theft {
     device: String,
-    ended: String,
+    ended: When,
 }
 
 struct Row {
     session_id: String,
     device: String,
     ip: String,
-    created: String,
-    seen: String,
+    created: When,
+    seen: When,
     current: bool,
     kind: String,
 }
@@ -57,8 +57,8 @@ pub async fn page(
         session_id: session.session_id.to_string(),
         device: domain::device::name(&session.user_agent),
         ip: session.ip.to_string(),
-        created: ago(session.created_at, now),
-        seen: ago(session.seen_at, now),
+        created: When::ago(session.created_at, now),
+        seen: When::ago(session.seen_at, now),
         current: session.session_id == current,
         kind: session.views().to_owned(),
     };
@@ -72,7 +72,7 @@ pub async fn page(
     let ended = app.store.sessions_ended(user_id, EndedWhy::RefreshReuse, now - TOLD_FOR).await?;
     let theft = |session: domain::Session| Theft {
         device: domain::device::name(&session.user_agent),
-        ended: session.ended.map_or_else(String::new, |(at, _)| ago(at, now)),
+        ended: When::ago(session.ended.map_or(session.seen_at, |(at, _)| at), now),
     };
     let thefts = ended.into_iter().map(theft).collect();
     let view = SessionsPage { page: Base::of(&app, &headers, credential.cookie()), sessions, notice, thefts };

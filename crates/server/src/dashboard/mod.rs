@@ -11,7 +11,7 @@ use crate::app::App;
 use crate::failure::{Failure, Problem};
 use crate::layout::Base;
 use crate::memory::Known;
-use crate::moments::{ago, moment};
+use crate::moments::When;
 use crate::proofs::{Authenticated, Credential, Wants};
 
 /// The greeting.
@@ -28,8 +28,8 @@ struct DashboardPage {
     username: String,
     roles: Vec<String>,
     credential: String,
-    authenticated_at: String,
-    expires_at: String,
+    authenticated_at: When,
+    expires_at: When,
     session_id: String,
     device: String,
     other_devices: u64,
@@ -59,8 +59,8 @@ async fn page(known: &std::sync::Arc<Known>, headers: &HeaderMap, app: &App) -> 
         username: account.username.to_string(),
         roles: account.roles.as_slice().to_vec(),
         credential: "session cookie".to_owned(),
-        authenticated_at: ago(session.authenticated_at, now),
-        expires_at: moment(session.expires_at),
+        authenticated_at: When::ago(session.authenticated_at, now),
+        expires_at: When::exactly(session.expires_at),
         session_id: session.session_id.to_string(),
         device: domain::device::name(&session.user_agent),
         other_devices: sessions.saturating_sub(1),

@@ -7,14 +7,14 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{AppendHeaders, IntoResponse, Redirect, Response};
 use domain::revocation::keep_until;
 use domain::{EndedWhy, SessionId};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use token::RefreshToken;
 use utoipa::ToSchema;
 
 use crate::app::App;
 use crate::failure::{Failure, Problem};
 use crate::layout::Base;
-use crate::proofs::{Authenticated, Credential, NoFields, Posted, Wants, bearer};
+use crate::proofs::{Authenticated, Credential, InQuery, NoFields, Posted, Wants, bearer};
 
 /// What a logout did.
 #[derive(Serialize, ToSchema)]
@@ -28,6 +28,13 @@ pub struct LoggedOut {
     message: &'static str,
 }
 
+/// What the page may be told to say.
+#[derive(Deserialize)]
+pub struct Asked {
+    #[serde(default)]
+    already: bool,
+}
+
 #[derive(Template)]
 #[template(path = "logout/page.html")]
 struct LogoutPage {
@@ -36,9 +43,9 @@ struct LogoutPage {
 }
 
 /// `GET /logout`: what one sees afterwards; to somebody who is still logged in, the question.
-pub async fn page(headers: HeaderMap, app: App) -> Result<Response, Failure> {
+pub async fn page(InQuery(asked): InQuery<Asked>, headers: HeaderMap, app: App) -> Result<Response, Failure> {
     let session = Credential::by_cookie(&headers, &app).await?;
-    let message = session.is_none().then_some("You are logged out.");
+    let message = session.is_none().then_some(if asked.already { ALREADY } else { LOGGED_OUT });
     let view = LogoutPage { page: Base::of(&app, &headers, session.as_ref()), message };
     Ok(view.page.respond(StatusCode::OK, &view))
 }
@@ -69,8 +76,8 @@ pub async fn submit(app: App, request: Request) -> Result<Response, Failure> {
     };
     let is_ambiguous = named.is_none() && app.cookies.is_ambiguous(&headers);
     let message = match (ended, is_ambiguous) {
-        (Some(_), _) => "You are logged out.",
-        (None, false) => "You were logged out already.",
+        (Some(_), _) => LOGGED_OUT,
+        (None, false) => ALREADY,
         (None, true) => "Two session cookies were sent, so nothing was ended. Both are now removed from this browser.",
     };
     let forget =
@@ -80,7 +87,8 @@ pub async fn submit(app: App, request: Request) -> Result<Response, Failure> {
             let view = LogoutPage { page: Base::of(&app, &headers, None), message: Some(message) };
             (forget, view.page.respond(StatusCode::OK, &view)).into_response()
         }
-        Wants::Page => (forget, Redirect::to("/logout")).into_response(),
+        Wants::Page if ended.is_some() => (forget, Redirect::to("/logout")).into_response(),
+        Wants::Page => (forget, Redirect::to("/logout?already=true")).into_response(),
         Wants::Data => (forget, Json(LoggedOut { ended: ended.is_some(), revoked_at: ended, message })).into_response(),
     })
 }
@@ -125,3 +133,6 @@ async fn end(session_id: SessionId, app: &App) -> Result<Option<i64>, Failure> {
     tracing::info!(%session_id, "logout");
     Ok(Some(receipt.revoked_at.0))
 }
+
+const LOGGED_OUT: &str = "You are logged out.";
+const ALREADY: &str = "You were logged out already.";

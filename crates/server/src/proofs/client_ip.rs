@@ -1,6 +1,7 @@
 //! Where a request comes from: the peer, or what a trusted proxy says about it.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Once;
 
 use axum::extract::{ConnectInfo, FromRequestParts};
 use axum::http::HeaderMap;
@@ -30,7 +31,7 @@ impl ClientIp {
     /// The right-most hop that is not one of our own proxies; what stands left of it anybody may have written.
     fn of(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> Self {
         let is_trusted = |ip: &IpAddr| trusted.iter().any(|net| net.contains(ip));
-        let mut client = peer.to_canonical();
+        let mut client = peer;
         if !trusted.is_empty() {
             let values = headers.get_all("x-forwarded-for").iter().rev();
             let hops = values.filter_map(|value| value.to_str().ok()).flat_map(|text| text.rsplit(','));
@@ -54,7 +55,25 @@ impl FromRequestParts<App> for ClientIp {
             .extensions
             .get::<ConnectInfo<SocketAddr>>()
             .ok_or_else(|| Failure::internal(&"the listener did not record the peer"))?;
-        Ok(Self::of(peer.ip(), &parts.headers, &app.config.trusted_proxies))
+        let (peer, trusted) = (peer.ip().to_canonical(), &app.config.trusted_proxies);
+        if parts.headers.contains_key("x-forwarded-for") && !trusted.iter().any(|net| net.contains(&peer)) {
+            warn_of_proxy(peer);
+        }
+        Ok(Self::of(peer, &parts.headers, trusted))
+    }
+}
+
+/// Says once that a proxy nearby seems not to be trusted: then all of its clients are throttled as one.
+fn warn_of_proxy(peer: IpAddr) {
+    static SAID: Once = Once::new();
+    let is_near = match peer {
+        IpAddr::V4(v4) => v4.is_loopback() || v4.is_private(),
+        IpAddr::V6(v6) => v6.is_loopback() || v6.is_unique_local(),
+    };
+    if is_near {
+        SAID.call_once(|| {
+            tracing::warn!(%peer, "X-Forwarded-For from a peer that is not trusted is ignored; a proxy belongs in trusted_proxies");
+        });
     }
 }
 
