@@ -11,7 +11,7 @@ use crate::app::App;
 use crate::failure::Failure;
 use crate::layout::Base;
 use crate::moments::When;
-use crate::proofs::{Authenticated, InPath, InQuery, NoFields, Posted};
+use crate::proofs::{Authenticated, InPath, InQuery, Pressed};
 
 #[derive(Template)]
 #[template(path = "account/sessions.html")]
@@ -83,9 +83,8 @@ pub async fn page(
 pub async fn end_one(
     InPath(session_id): InPath<SessionId>,
     app: App,
-    posted: Posted<NoFields>,
+    Pressed(known): Pressed,
 ) -> Result<Response, Failure> {
-    let known = posted.session.ok_or(Failure::Unauthenticated(None))?;
     let now = app.clock.now();
     let (user_id, keep) = (known.account.user_id, keep_until(now));
     let receipt = app.store.end_session_of(user_id, session_id, EndedWhy::EndedByUser, keep, now).await?;
@@ -95,8 +94,7 @@ pub async fn end_one(
 }
 
 /// `POST /account/sessions/end-others`.
-pub async fn end_others(app: App, posted: Posted<NoFields>) -> Result<Response, Failure> {
-    let known = posted.session.ok_or(Failure::Unauthenticated(None))?;
+pub async fn end_others(app: App, Pressed(known): Pressed) -> Result<Response, Failure> {
     let now = app.clock.now();
     let (user_id, own) = (known.account.user_id, known.session.session_id);
     let keep = keep_until(now);
@@ -106,8 +104,7 @@ pub async fn end_others(app: App, posted: Posted<NoFields>) -> Result<Response, 
 }
 
 /// `POST /account/sessions/end-all`: this one too, so it ends at the login page.
-pub async fn end_all(app: App, posted: Posted<NoFields>) -> Result<Response, Failure> {
-    let known = posted.session.ok_or(Failure::Unauthenticated(None))?;
+pub async fn end_all(app: App, Pressed(known): Pressed) -> Result<Response, Failure> {
     let now = app.clock.now();
     let keep = keep_until(now);
     let receipt = app.store.end_all_sessions(known.account.user_id, EndedWhy::EndedByUser, keep, now).await?;

@@ -23,6 +23,10 @@ pub struct Posted<T> {
     pub session: Option<Arc<Known>>,
 }
 
+/// A button that somebody who is logged in has pressed, and their session. On a page that outlived its session, the button
+/// leads to the login page.
+pub struct Pressed(pub Arc<Known>);
+
 /// The fields of a form that is only a button.
 #[derive(Deserialize)]
 pub struct NoFields {}
@@ -43,6 +47,18 @@ impl<T: DeserializeOwned> FromRequest<App> for Posted<T> {
     }
 }
 
+impl FromRequest<App> for Pressed {
+    type Rejection = Failure;
+
+    async fn from_request(request: Request, app: &App) -> Result<Self, Failure> {
+        if Credential::by_cookie(request.headers(), app).await?.is_none() {
+            return Err(Failure::Unauthenticated(None));
+        }
+        let posted = Posted::<NoFields>::from_request(request, app).await?;
+        posted.session.map(Self).ok_or(Failure::Unauthenticated(None))
+    }
+}
+
 impl<T: DeserializeOwned> Posted<T> {
     /// Reads a form whose token passes `check`.
     pub(super) async fn checked(request: Request, app: &App, check: Check) -> Result<Self, Failure> {
@@ -56,11 +72,7 @@ impl<T: DeserializeOwned> Posted<T> {
         let session = Credential::by_cookie(&parts.headers, app).await?;
         let body = read(Request::from_parts(parts.clone(), body), app).await?;
         let token: Token = serde_urlencoded::from_bytes(&body).map_err(|_| malformed())?;
-        if let Err(failure) = check(app, &parts.headers, session.as_ref(), token.csrf.as_deref()) {
-            // A page that outlived its session: what helps is to log in, not to reload the form.
-            let outlived = session.is_none() && app.cookies.has_session(&parts.headers);
-            return Err(if outlived { Failure::Unauthenticated(None) } else { failure });
-        }
+        check(app, &parts.headers, session.as_ref(), token.csrf.as_deref())?;
         let form = serde_urlencoded::from_bytes(&body).map_err(|_| malformed())?;
         Ok(Self { form, session })
     }

@@ -15,7 +15,7 @@ pub use authenticated::{Authenticated, Credential, bearer};
 pub use client_ip::ClientIp;
 pub use cookies::CookieNames;
 pub use csrf::{Csrf, CsrfToken};
-pub use form::{NoFields, Posted};
+pub use form::{NoFields, Posted, Pressed};
 pub use next::LocalPath;
 pub use sent::{BearerOr, Sent};
 pub use url::{InPath, InQuery};
