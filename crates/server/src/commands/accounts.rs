@@ -111,7 +111,8 @@ struct Desk {
 impl Desk {
     async fn over(store: Store, config: &Config) -> Result<Self, StartError> {
         let clock = Clock::system(store.clock_floor().await?)?;
-        Ok(Self { store, clock, passwords: Passwords::new(&config.passwords) })
+        let passwords = Passwords::new(&config.passwords).map_err(wrong)?;
+        Ok(Self { store, clock, passwords })
     }
 
     async fn add(

@@ -42,7 +42,6 @@ async fn sweep(app: App, mut ticks: Interval) {
         ticks.tick().await;
         let now = app.clock.now();
         app.memory.expire(now);
-        app.passwords.rest();
         report("clock floor", app.store.raise_clock_floor(now).await);
         while report("sweep", app.store.sweep(now, KEEP_ENDED).await).is_some_and(|swept| swept.is_full()) {}
     }

@@ -1,7 +1,5 @@
 //! Argon2id over memory that is used again: asking the kernel for 19 MiB anew costs a fifth of a hash.
 
-use std::sync::{Mutex, PoisonError};
-
 use argon2::password_hash::phc::{Output, ParamsString, PasswordHash as Phc, Salt};
 use argon2::{Algorithm, Argon2, Block, Params, Version};
 use domain::PasswordHash;
@@ -9,10 +7,10 @@ use domain::login::PasswordCheck;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
-/// Makes and compares hashes at one cost. As many pieces of memory as ever were in use at once wait to be used again.
+/// Makes and compares hashes at one cost, one at a time.
 pub struct Argon {
     params: Params,
-    spare: Mutex<Vec<Vec<Block>>>,
+    memory: Vec<Block>,
 }
 
 /// Why a hash could not be made or read. It never contains the hash.
@@ -22,11 +20,11 @@ pub struct ArgonError(String);
 
 impl Argon {
     pub fn new(params: Params) -> Self {
-        Self { params, spare: Mutex::new(Vec::new()) }
+        Self { params, memory: Vec::new() }
     }
 
     /// A hash as PHC string.
-    pub fn hash(&self, password: &str, salt: &[u8; 16]) -> Result<PasswordHash, ArgonError> {
+    pub fn hash(&mut self, password: &str, salt: &[u8; 16]) -> Result<PasswordHash, ArgonError> {
         let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, self.params.clone());
         let out = self.compute(&argon2, password, salt, Params::DEFAULT_OUTPUT_LEN)?;
         let phc = Phc {
@@ -40,7 +38,7 @@ impl Argon {
     }
 
     /// Compares in constant time, at whatever cost the stored hash was made.
-    pub fn compare(&self, password: &str, stored: &PasswordHash) -> Result<PasswordCheck, ArgonError> {
+    pub fn compare(&mut self, password: &str, stored: &PasswordHash) -> Result<PasswordCheck, ArgonError> {
         let phc = Phc::new(&stored.0).map_err(failed)?;
         let (Some(salt), Some(hash)) = (phc.salt, phc.hash) else { return Err(failed("no salt or no hash")) };
         let params = Params::try_from(&phc).map_err(failed)?;
@@ -58,34 +56,28 @@ impl Argon {
     }
 
     /// Takes as long as a comparison.
-    pub fn compare_with_nothing(&self, password: &str) -> Result<PasswordCheck, ArgonError> {
+    pub fn compare_with_nothing(&mut self, password: &str) -> Result<PasswordCheck, ArgonError> {
         let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, self.params.clone());
         self.compute(&argon2, password, &[0; 16], Params::DEFAULT_OUTPUT_LEN)?;
         Ok(PasswordCheck::Differs)
     }
 
-    /// Gives spare memory back. It held what passwords were hashed through; nothing of that stays for long.
-    pub fn rest(&self) {
-        self.lock().clear();
+    /// Gives the memory back. It held what passwords were hashed through; nothing of that stays for long.
+    pub fn rest(&mut self) {
+        self.memory = Vec::new();
     }
 
     fn compute(
-        &self,
+        &mut self,
         argon2: &Argon2<'_>,
         password: &str,
         salt: &[u8],
         length: usize,
     ) -> Result<Zeroizing<Vec<u8>>, ArgonError> {
-        let mut blocks = self.lock().pop().unwrap_or_default();
-        blocks.resize(argon2.params().block_count(), Block::default());
+        self.memory.resize(argon2.params().block_count(), Block::default());
         let mut out = Zeroizing::new(vec![0; length]);
-        let hashed = argon2.hash_password_into_with_memory(password.as_bytes(), salt, &mut out, &mut *blocks);
-        self.lock().push(blocks);
+        let hashed = argon2.hash_password_into_with_memory(password.as_bytes(), salt, &mut out, &mut *self.memory);
         hashed.map_err(failed).map(|()| out)
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Vec<Block>>> {
-        self.spare.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -104,7 +96,7 @@ mod tests {
 
     #[test]
     fn hashes_are_those_of_the_library_whatever_was_in_the_memory_before() {
-        let (large, small) = (argon(64), argon(16));
+        let (mut large, mut small) = (argon(64), argon(16));
         for _ in 0..3 {
             let ours = small.hash("six quiet otters swim", &[7; 16]).unwrap();
             let library = Argon2::new(Algorithm::Argon2id, Version::V0x13, small.params.clone());

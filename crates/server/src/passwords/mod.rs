@@ -1,40 +1,33 @@
 //! Password hashing with Argon2id (RFC 9106): off the async threads, and only so many at once.
 
 mod argon;
+mod hashers;
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use argon2::Params;
 use domain::login::PasswordCheck;
 use domain::password::Weakness;
 use domain::{Email, PasswordHash, Username};
-use tokio::sync::Semaphore;
+use tokio::sync::oneshot;
 use zeroize::Zeroizing;
 
 use crate::config;
 use crate::failure::Failure;
 use argon::Argon;
+use hashers::Hashers;
 
 /// Hashes and checks passwords. Work beyond the bound waits its turn; beyond the queue it is turned away.
-pub struct Passwords {
-    argon: Arc<Argon>,
-    running: Arc<Semaphore>,
-    queue: Semaphore,
-}
+pub struct Passwords(Hashers);
 
 impl Passwords {
     /// Ready to hash with the configured cost.
-    pub fn new(config: &config::Passwords) -> Self {
+    pub fn new(config: &config::Passwords) -> std::io::Result<Self> {
         let params = Params::new(config.memory_kib, config.iterations, config.parallelism, None)
             .expect("the configuration has checked the ranges");
         let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let concurrent = if config.concurrent == 0 { processors } else { config.concurrent };
-        Self {
-            argon: Arc::new(Argon::new(params)),
-            running: Arc::new(Semaphore::new(concurrent)),
-            queue: Semaphore::new(concurrent + QUEUE),
-        }
+        Hashers::start((0..concurrent).map(|_| Argon::new(params.clone()))).map(Self)
     }
 
     /// Compares a typed password with the stored hash. Without one it takes the same time and differs.
@@ -68,31 +61,25 @@ impl Passwords {
         self.run(move |argon| argon.hash(&password, &crate::random::bytes()).map_err(|e| Failure::internal(&e))).await
     }
 
-    /// Gives back the memory that hashing has borrowed, unless it is in use.
-    pub fn rest(&self) {
-        self.argon.rest();
-    }
-
     async fn run<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&Argon) -> Result<T, Failure> + Send + 'static,
+        work: impl FnOnce(&mut Argon) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T, Failure> {
         let busy = || Failure::Unavailable { retry_after: 2 };
-        let _place = self.queue.try_acquire().map_err(|_| busy())?;
-        let turn = tokio::time::timeout(LONGEST_WAIT, Arc::clone(&self.running).acquire_owned()).await;
-        let turn = turn.map_err(|_| busy())?.expect("the semaphore is never closed");
-        let argon = Arc::clone(&self.argon);
-        let done = tokio::task::spawn_blocking(move || {
-            // Held by the work itself: a client that hangs up does not make room for more.
-            let _turn = turn;
-            work(&argon)
-        });
-        done.await.map_err(|e| Failure::internal(&e))?
+        let (reply, done) = oneshot::channel();
+        let asked = self.0.ask(Box::new(move |argon| {
+            // A client that has hung up in the meantime is not worked for.
+            if !reply.is_closed() {
+                let _ = reply.send(work(argon));
+            }
+        }));
+        if !asked {
+            return Err(busy());
+        }
+        let answer = tokio::time::timeout(LONGEST_WAIT, done).await.map_err(|_| busy())?;
+        answer.map_err(|_| Failure::internal(&"a hashing job panicked"))?
     }
 }
 
-/// Most logins that wait for their turn; one more is answered 503.
-const QUEUE: usize = 128;
-
-/// How long one of them waits at most.
-const LONGEST_WAIT: Duration = Duration::from_secs(10);
+/// How long a login waits at most, its own hash included.
+const LONGEST_WAIT: Duration = Duration::from_secs(20);
