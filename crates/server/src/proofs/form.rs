@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::Credential;
-use super::csrf::Csrf;
+use super::csrf::{Csrf, same_origin};
 use crate::app::App;
 use crate::failure::Failure;
 use crate::memory::Known;
@@ -51,6 +51,7 @@ impl FromRequest<App> for Pressed {
     type Rejection = Failure;
 
     async fn from_request(request: Request, app: &App) -> Result<Self, Failure> {
+        same_origin(app, request.headers())?;
         if Credential::by_cookie(request.headers(), app).await?.is_none() {
             return Err(Failure::Unauthenticated(None));
         }

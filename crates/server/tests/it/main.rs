@@ -3,6 +3,7 @@
 
 mod support;
 
+mod devices;
 mod errors;
 mod keys;
 mod login;
