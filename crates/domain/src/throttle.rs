@@ -24,8 +24,10 @@ impl Limit {
     /// Judges a try at `now`. `free_at` is the stored moment at which all tries would have been given back
     /// (the theoretical arrival time); absent if there is no record.
     pub fn judge(&self, free_at: Option<UnixMillis>, now: UnixMillis) -> Try {
-        let next = free_at.unwrap_or(now).max(now) + self.every;
-        let over = next.since(now + Span(self.every.0 * i64::from(self.burst)));
+        let full = now + Span(self.every.0 * i64::from(self.burst));
+        // No record is ever beyond `full`, but for one that was written while the clock was wrong.
+        let next = free_at.unwrap_or(now).clamp(now, full) + self.every;
+        let over = next.since(full);
         if over > Span::ZERO { Try::Refused(over) } else { Try::Allowed(next) }
     }
 
@@ -60,6 +62,11 @@ mod tests {
         for _ in 0..100 {
             assert_eq!(LIMIT.judge(free_at, T0), Try::Refused(Span::minutes(1)));
         }
+    }
+
+    #[test]
+    fn a_record_from_a_wrong_clock_holds_nobody_for_long() {
+        assert_eq!(LIMIT.judge(Some(T0 + Span::days(365)), T0), Try::Refused(Span::minutes(1)));
     }
 
     #[test]

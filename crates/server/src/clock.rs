@@ -26,8 +26,8 @@ enum Source {
 #[derive(Debug, thiserror::Error)]
 #[error(
     "this machine's clock says {wall}, but the database has already seen {floor}. Until one of the two is right, nothing \
-     would expire when it should. Set the clock; or, if it is the database that has seen a wrong time, run \
-     `watchword danger-reset-clock`"
+     would expire when it should. Set the clock; or, if it is the database that has seen a wrong time, stop the server \
+     and run `watchword danger-reset-clock`"
 )]
 pub struct ClockBehind {
     wall: String,
@@ -35,8 +35,8 @@ pub struct ClockBehind {
 }
 
 impl Clock {
-    /// The machine's clock, but never earlier than `floor`: the latest moment that an earlier run had seen. Small steps
-    /// back are waited out; one of more than [`TOLERANCE`] is an error.
+    /// The machine's clock, but never earlier than `floor`: the latest moment that an earlier run had seen. A lead of up to
+    /// [`TOLERANCE`] is kept; a greater one is an error.
     pub fn system(floor: Option<UnixMillis>) -> Result<Self, ClockBehind> {
         let wall = Self::wall();
         let floor = floor.unwrap_or(wall);
@@ -68,7 +68,7 @@ impl Clock {
 }
 
 /// How far behind the database a machine's clock may be at the start.
-const TOLERANCE: Span = Span::hours(1);
+const TOLERANCE: Span = Span::minutes(1);
 
 #[expect(clippy::disallowed_methods, reason = "this is the clock")]
 fn system_millis() -> i64 {
@@ -80,7 +80,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_clock_stepped_back_stands_still() {
+    fn a_clock_stepped_back_never_shows_an_earlier_time() {
         let moment = Arc::new(AtomicI64::new(5000));
         let clock = Clock::manual(Arc::clone(&moment));
         assert_eq!(clock.now(), UnixMillis(5000));
@@ -92,7 +92,7 @@ mod tests {
 
     #[test]
     fn the_time_never_falls_below_what_an_earlier_run_had_seen_and_goes_on_from_there() {
-        let floor = UnixMillis(system_millis() + 60_000);
+        let floor = UnixMillis(system_millis() + 30_000);
         let clock = Clock::system(Some(floor)).unwrap();
         let first = clock.now();
         assert!(first >= floor);

@@ -60,7 +60,8 @@ pub async fn contain(request: Request, next: Next) -> Response {
     }
 }
 
-fn harden(headers: &mut HeaderMap) {
+/// Sets the headers that every answer has.
+pub fn harden(headers: &mut HeaderMap) {
     for (name, value) in HEADERS {
         headers.insert(name, value);
     }

@@ -12,6 +12,7 @@ mod api_docs;
 mod dashboard;
 mod description;
 mod edge;
+mod endings;
 mod failure;
 mod health;
 mod home;

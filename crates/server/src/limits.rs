@@ -1,7 +1,6 @@
 //! How often something may be tried. The counters are rows, so they hold over restarts and nodes.
 
 use aws_lc_rs::hmac;
-use domain::Account;
 use domain::throttle::Limit;
 use store::ThrottleKey;
 
@@ -12,15 +11,14 @@ use crate::proofs::ClientIp;
 /// The tries that an attempt has used up, to be given back if it succeeds.
 pub type Charged = Vec<(ThrottleKey, Limit)>;
 
-/// Charges one login attempt to the account, or to the name that nobody has, and to the network it comes from, before
-/// any password is looked at.
-pub async fn login(app: &App, account: Option<&Account>, typed: &str, from: ClientIp) -> Result<Charged, Failure> {
+/// Charges one login attempt to the name and to the network it comes from, before any password is looked at. To the name
+/// rather than the account: a limit that a username and an address share would tell whose address it is.
+pub async fn login(app: &App, name: &str, from: ClientIp) -> Result<Charged, Failure> {
     let config = &app.config.throttle;
-    let account = match account {
-        Some(account) => key(app, b"login account", &account.user_id.0),
-        None => key(app, b"login name", typed.to_lowercase().as_bytes()),
-    };
-    let charged = vec![(account, config.account()), (key(app, b"login network", &from.network()), config.address())];
+    let charged = vec![
+        (key(app, b"login name", name.to_lowercase().as_bytes()), config.account()),
+        (key(app, b"login network", &from.network()), config.address()),
+    ];
     charge(app, &charged).await?;
     Ok(charged)
 }

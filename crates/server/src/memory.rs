@@ -75,7 +75,8 @@ impl Memory {
     }
 
     fn forget(&self, revocation: &Revocation, now: UnixMillis) {
-        let keep_until = revocation.keep_until.0;
+        // Whoever wrote it may have had another clock; this one decides for how long it matters here.
+        let keep_until = revocation.keep_until.max(keep_until(now)).0;
         let entry = match &revocation.revoked {
             Revoked::Session(session_id) => verifier::Revocation::Session { sid: session_id.0, keep_until },
             Revoked::Epoch(user_id, epoch) => {
@@ -118,7 +119,12 @@ impl Memory {
             return Ok(None);
         }
         self.rows.remove(&session_id);
-        Ok(self.row(session_id, store, now).await?.filter(|known| known.standing(now) == Standing::Live))
+        let again = self.row(session_id, store, now).await?;
+        let is_same = |row: &Arc<Known>| match (row.session.cookie_hash, known.session.cookie_hash) {
+            (Some(now), Some(before)) => now.matches(&before),
+            _ => false,
+        };
+        Ok(again.filter(|row| is_same(row) && row.standing(now) == Standing::Live))
     }
 
     /// The row of a session that is not revoked.

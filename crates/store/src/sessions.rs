@@ -162,11 +162,6 @@ impl Store {
         })
     }
 
-    /// Whether anybody has logged in, as far back as sessions are kept.
-    pub async fn has_sessions(&self) -> Result<bool, Error> {
-        self.read(|sql| sql.one("select 1 from sessions limit 1", &[], |_| Ok(())).map(|row| row.is_some()))
-    }
-
     /// Notes when sessions were seen, in one write. Those that are over or were past their deadline stay so.
     pub async fn touch(&self, seen: Vec<(SessionId, UnixMillis)>, idle: Span) -> Result<(), Error> {
         let timeouts = Timeouts { idle, absolute: Span::ZERO };

@@ -3,11 +3,11 @@
 use askama::Template;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{AppendHeaders, IntoResponse, Redirect, Response};
-use domain::revocation::keep_until;
 use domain::{EndedWhy, SessionId, Span};
 use serde::Deserialize;
 
 use crate::app::App;
+use crate::endings;
 use crate::failure::Failure;
 use crate::layout::Base;
 use crate::moments::When;
@@ -85,30 +85,19 @@ pub async fn end_one(
     app: App,
     Pressed(known): Pressed,
 ) -> Result<Response, Failure> {
-    let now = app.clock.now();
-    let (user_id, keep) = (known.account.user_id, keep_until(now));
-    let receipt = app.store.end_session_of(user_id, session_id, EndedWhy::EndedByUser, keep, now).await?;
-    let receipt = receipt.ok_or(Failure::NotFound)?;
-    app.memory.heed(&receipt);
+    let receipt = endings::one(&app, known.account.user_id, session_id).await?;
     Ok(back(receipt.revocations.len()))
 }
 
 /// `POST /account/sessions/end-others`.
 pub async fn end_others(app: App, Pressed(known): Pressed) -> Result<Response, Failure> {
-    let now = app.clock.now();
-    let (user_id, own) = (known.account.user_id, known.session.session_id);
-    let keep = keep_until(now);
-    let receipt = app.store.end_other_sessions(user_id, own, EndedWhy::EndedByUser, keep, now).await?;
-    app.memory.heed(&receipt);
+    let receipt = endings::others(&app, known.account.user_id, known.session.session_id).await?;
     Ok(back(receipt.revocations.len()))
 }
 
 /// `POST /account/sessions/end-all`: this one too, so it ends at the login page.
 pub async fn end_all(app: App, Pressed(known): Pressed) -> Result<Response, Failure> {
-    let now = app.clock.now();
-    let keep = keep_until(now);
-    let receipt = app.store.end_all_sessions(known.account.user_id, EndedWhy::EndedByUser, keep, now).await?;
-    app.memory.heed(&receipt);
+    endings::all(&app, known.account.user_id).await?;
     let forget = AppendHeaders([(header::SET_COOKIE, app.cookies.clear_session())]);
     Ok((forget, Redirect::to("/login")).into_response())
 }

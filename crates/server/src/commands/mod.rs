@@ -48,7 +48,8 @@ enum Command {
     Token(TokenCommand),
     /// Print the effective configuration, secrets masked
     Config,
-    /// Forget the latest time that the database has seen, after a clock was wrong; what expired by it may revive
+    /// Forget the latest time that the database has seen, after a clock was wrong. Stop the server first; what expired by
+    /// the wrong time may revive
     DangerResetClock,
     /// Print a script that completes commands in your shell
     Completions {

@@ -57,18 +57,25 @@ impl Server {
     /// Serves until Ctrl-C or SIGTERM, then finishes what is in flight and writes what is left to write.
     pub async fn run(self) -> Result<(), StartError> {
         let mut jobs = jobs::start(&self.app);
+        let mut is_broken = false;
         let stop = async {
             tokio::select! {
                 () = self.stop.any() => {}
                 // Jobs go on for ever. Without the one that learns of revocations, nothing here could be trusted.
-                _ = jobs.join_next() => tracing::error!("a job has ended; stopping rather than going on without it"),
+                _ = jobs.join_next() => is_broken = true,
             }
         };
         serve::serve(self.listener, routes::routes(&self.app), stop).await;
         drop(jobs);
-        jobs::write_seen(&self.app).await?;
-        self.app.store.raise_clock_floor(self.app.clock.now()).await?;
+        let written = jobs::write_seen(&self.app).await;
+        let raised = self.app.store.raise_clock_floor(self.app.clock.now()).await;
         self.app.store.close().await;
+        written.and(raised)?;
+        if is_broken {
+            return Err(StartError::System(
+                "a background job ended; stopped rather than going on without it".to_owned(),
+            ));
+        }
         tracing::info!("stopped");
         Ok(())
     }

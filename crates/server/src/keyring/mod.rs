@@ -5,7 +5,7 @@ mod master;
 use domain::UnixMillis;
 use domain::revocation::keep_until;
 use store::{KeyState, Store, StoredKey};
-use token::{Algorithm, KeySet, Profile, RefreshKey, SealingKey, SigningKey};
+use token::{Algorithm, KeySet, MasterKey, Profile, RefreshKey, SealingKey, SigningKey};
 use zeroize::Zeroizing;
 
 use crate::config::Config;
@@ -34,10 +34,10 @@ pub enum KeyError {
     /// Something about the master key.
     #[error("{0}")]
     Master(String),
-    /// A signing key does not open under this master key.
+    /// The master key is not the one that the database was begun with.
     #[error(
-        "the signing keys in the database were encrypted under another master key; \
-         put back the key file that belongs to this database (a copy of {0})"
+        "this database was begun with another master key; \
+         put back the key file that belongs to it (a copy of {0})"
     )]
     Sealed(String),
     /// The shared secret for HS256.
@@ -60,14 +60,16 @@ impl Keyring {
         now: UnixMillis,
     ) -> Result<Self, KeyError> {
         let stored = store.keys().await?;
-        // With a shared secret there are no keys to be found, but refresh tokens and forms hang on the master key too.
-        let is_in_use = !stored.is_empty() || store.has_sessions().await?;
-        let master = master::load(config, env, is_in_use)?;
+        let check = store.master_key_check().await?;
+        let master = master::load(config, env, check.is_some())?;
+        if store.set_master_key_check(check_value(&master)).await? != check_value(&master) {
+            return Err(KeyError::Sealed(config.master_key_file().display().to_string()));
+        }
         let sealing = SealingKey::derive(&master, "watchword signing keys");
         let algorithm: Algorithm = config.tokens.algorithm.parse().expect("the configuration has checked it");
         let mut verifying = KeySet::new();
         let mut signing = None;
-        for key in stored.iter().filter(|key| is_trusted(key, now)) {
+        for key in stored.iter().filter(|key| algorithm != Algorithm::Hs256 && is_trusted(key, now)) {
             let opened = open_key(key, &sealing)
                 .ok_or_else(|| KeyError::Sealed(config.master_key_file().display().to_string()))?;
             verifying.insert(opened.verifying_key()).map_err(|e| KeyError::Library(e.to_string()))?;
@@ -94,7 +96,13 @@ impl Keyring {
     }
 }
 
-/// Whether tokens signed by a key may still be around: a retired one counts until the last of them has expired.
+/// What the database remembers of the master key, to tell it from another: 63 bits that say nothing else about it.
+fn check_value(master: &MasterKey) -> i64 {
+    let derived = master.subkey("watchword master key check");
+    i64::from_be_bytes(derived[..8].try_into().expect("32 bytes have 8")) & i64::MAX
+}
+
+/// Whether tokens signed by a key may still be around, judged at the start. A change to a shared secret is a clean cut.
 fn is_trusted(key: &StoredKey, now: UnixMillis) -> bool {
     match (key.state, key.retired_at) {
         (KeyState::Gone, _) => false,

@@ -125,13 +125,13 @@ async fn attempt(login: &Login, way: Way, from: ClientIp, headers: &HeaderMap, a
         return Err(Failure::field("password", "A password has at most 1024 bytes."));
     }
     let typed = login.username.trim();
+    let charged = limits::login(app, typed, from).await?;
     // A name that nobody can have is treated like one that nobody has.
     let stored = match typed.parse::<LoginName>() {
         Ok(name) => app.store.account_for_login(&name).await?,
         Err(_) => None,
     };
     let (account, hash) = stored.map_or((None, None), |login| (Some(login.account), login.password));
-    let charged = limits::login(app, account.as_ref(), typed, from).await?;
     let check: PasswordCheck = match app.passwords.check(login.password.clone(), hash).await {
         Ok(check) => check,
         Err(failure) => {
@@ -144,7 +144,8 @@ async fn attempt(login: &Login, way: Way, from: ClientIp, headers: &HeaderMap, a
         tracing::info!(ip = %from.0, "login refused");
         return Err(Failure::InvalidCredentials);
     };
-    let rehash = if rehash { Some(app.passwords.hash(login.password.clone()).await?) } else { None };
+    // While the server is busy, the new hash can wait for the next login.
+    let rehash = if rehash { app.passwords.hash(login.password.clone()).await.ok() } else { None };
     let issued = issue::open(
         app,
         issue::Login {

@@ -5,13 +5,13 @@ use axum::Json;
 use axum::extract::Request;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{AppendHeaders, IntoResponse, Redirect, Response};
-use domain::revocation::keep_until;
-use domain::{EndedWhy, SessionId};
+use domain::SessionId;
 use serde::{Deserialize, Serialize};
 use token::RefreshToken;
 use utoipa::ToSchema;
 
 use crate::app::App;
+use crate::endings;
 use crate::failure::{Failure, Problem};
 use crate::layout::Base;
 use crate::proofs::{Authenticated, Credential, InQuery, NoFields, Posted, Wants, bearer};
@@ -64,24 +64,27 @@ pub async fn page(InQuery(asked): InQuery<Asked>, headers: HeaderMap, app: App) 
 pub async fn submit(app: App, request: Request) -> Result<Response, Failure> {
     let headers = request.headers().clone();
     let wants = Wants::of(&headers);
+    let by_token = !matches!(bearer(&headers), Ok(None));
     let named = named(&headers, &app).await?;
     let ended = match named {
         Some(session_id) => {
-            if !matches!(bearer(&headers), Ok(Some(_))) {
+            if !by_token {
                 prove_intent(request, &app).await?;
             }
             end(session_id, &app).await?
         }
         None => None,
     };
-    let is_ambiguous = named.is_none() && app.cookies.is_ambiguous(&headers);
-    let message = match (ended, is_ambiguous) {
+    let is_ambiguous = !by_token && app.cookies.is_ambiguous(&headers);
+    let message = match (ended, named) {
         (Some(_), _) => LOGGED_OUT,
-        (None, false) => ALREADY,
-        (None, true) => "Two session cookies were sent, so nothing was ended. Both are now removed from this browser.",
+        (None, None) if by_token => "That token names no session here; nothing was ended.",
+        (None, None) if is_ambiguous => "Two session cookies were sent, so nothing was ended.",
+        (None, _) => ALREADY,
     };
-    let forget =
-        app.cookies.has_session(&headers).then(|| AppendHeaders([(header::SET_COOKIE, app.cookies.clear_session())]));
+    // A cookie that did not decide may belong to another session, which goes on.
+    let forget = !by_token && app.cookies.has_session(&headers);
+    let forget = forget.then(|| AppendHeaders([(header::SET_COOKIE, app.cookies.clear_session())]));
     Ok(match wants {
         Wants::Page if is_ambiguous => {
             let view = LogoutPage { page: Base::of(&app, &headers, None), message: Some(message) };
@@ -119,14 +122,7 @@ async fn prove_intent(request: Request, app: &App) -> Result<(), Failure> {
 }
 
 async fn end(session_id: SessionId, app: &App) -> Result<Option<i64>, Failure> {
-    let (now, app) = (app.clock.now(), app.clone());
-    // Runs to its end even if the browser is closed right after the click.
-    let ending = tokio::spawn(async move {
-        let receipt = app.store.end_session(session_id, EndedWhy::Logout, keep_until(now), now).await?;
-        app.memory.heed(&receipt);
-        Ok::<_, Failure>(receipt)
-    });
-    let receipt = ending.await.map_err(|e| Failure::internal(&e))??;
+    let receipt = endings::logout(app, session_id).await?;
     if receipt.revocations.is_empty() {
         return Ok(None);
     }

@@ -95,8 +95,11 @@ fn connection(
     let service = hyper::service::service_fn(move |request: Request<Incoming>| {
         let router = router.clone();
         async move {
+            if head_bytes(&request) > HEADER_BYTES {
+                return Ok(closing(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE));
+            }
             if !host::is_clear(&request) {
-                return Ok(unclear());
+                return Ok(closing(StatusCode::BAD_REQUEST));
             }
             let mut request = request.map(Body::new);
             request.extensions_mut().insert(ConnectInfo(peer));
@@ -112,29 +115,31 @@ fn connection(
     }
 }
 
+/// The size of a request's head. hyper looks at its limit only when it has to read more, so a head may slip past it.
+fn head_bytes<B>(request: &Request<B>) -> usize {
+    let fields = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + 4);
+    fields.sum::<usize>() + request.uri().path().len() + request.uri().query().map_or(0, str::len)
+}
+
 /// As hyper answers what it cannot read, and with it the end: nobody knows whose the next request would be.
-fn unclear() -> Response<Body> {
+fn closing(status: StatusCode) -> Response<Body> {
     let mut response = Response::new(Body::empty());
-    *response.status_mut() = StatusCode::BAD_REQUEST;
+    *response.status_mut() = status;
     response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    crate::edge::harden(response.headers_mut());
     response
 }
 
+/// HTTP/1.1 only: browsers speak HTTP/2 over TLS alone, which is the proxy's business, and what it costs to bound that
+/// well is better spent there.
 fn builder() -> Builder<TokioExecutor> {
-    let mut builder = Builder::new(TokioExecutor::new());
+    let mut builder = Builder::new(TokioExecutor::new()).http1_only();
     builder
         .http1()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIMEOUT)
         .max_buf_size(HEADER_BYTES)
         .max_headers(HEADER_COUNT);
-    builder
-        .http2()
-        .timer(TokioTimer::new())
-        .max_header_list_size(HEADER_BYTES as u32)
-        .max_concurrent_streams(STREAMS)
-        .keep_alive_interval(Duration::from_secs(20))
-        .keep_alive_timeout(HEADER_TIMEOUT);
     builder
 }
 
@@ -149,9 +154,6 @@ const HEADER_BYTES: usize = 32 * 1024;
 
 /// Most header fields of a request.
 const HEADER_COUNT: usize = 64;
-
-/// Most requests at a time on one HTTP/2 connection.
-const STREAMS: u32 = 100;
 
 /// Most connections at a time; more wait in the system's queue.
 const CONNECTIONS: usize = 10_000;

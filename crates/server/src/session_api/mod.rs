@@ -1,12 +1,13 @@
 //! Sessions for programs: the one in use, and the list of all.
 
 use axum::Json;
-use domain::revocation::{Receipt, keep_until};
-use domain::{EndedWhy, Session, SessionId};
+use domain::revocation::Receipt;
+use domain::{Session, SessionId};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::app::App;
+use crate::endings;
 use crate::failure::{Failure, Problem};
 use crate::proofs::{Authenticated, CsrfToken, InPath};
 
@@ -125,10 +126,7 @@ pub async fn list(Authenticated(credential): Authenticated, app: App) -> Result<
         (status = 401, description = "No valid credential", body = Problem, content_type = "application/problem+json"),
     ))]
 pub async fn end_current(Authenticated(credential): Authenticated, app: App) -> Result<Json<Ended>, Failure> {
-    let now = app.clock.now();
-    let keep = keep_until(now);
-    let receipt = app.store.end_session(credential.session_id(), EndedWhy::Logout, keep, now).await?;
-    Ok(ended(&receipt, &app))
+    Ok(ended(&endings::logout(&app, credential.session_id()).await?))
 }
 
 /// `DELETE /api/v1/sessions/{session_id}`.
@@ -146,10 +144,7 @@ pub async fn end_one(
     InPath(session_id): InPath<SessionId>,
     app: App,
 ) -> Result<Json<Ended>, Failure> {
-    let now = app.clock.now();
-    let (user_id, keep) = (credential.user_id(), keep_until(now));
-    let receipt = app.store.end_session_of(user_id, session_id, EndedWhy::EndedByUser, keep, now).await?;
-    Ok(ended(&receipt.ok_or(Failure::NotFound)?, &app))
+    Ok(ended(&endings::one(&app, credential.user_id(), session_id).await?))
 }
 
 /// `DELETE /api/v1/sessions`.
@@ -162,15 +157,10 @@ pub async fn end_one(
         (status = 401, description = "No valid credential", body = Problem, content_type = "application/problem+json"),
     ))]
 pub async fn end_others(Authenticated(credential): Authenticated, app: App) -> Result<Json<Ended>, Failure> {
-    let now = app.clock.now();
-    let (user_id, own) = (credential.user_id(), credential.session_id());
-    let keep = keep_until(now);
-    let receipt = app.store.end_other_sessions(user_id, own, EndedWhy::EndedByUser, keep, now).await?;
-    Ok(ended(&receipt, &app))
+    Ok(ended(&endings::others(&app, credential.user_id(), credential.session_id()).await?))
 }
 
-fn ended(receipt: &Receipt, app: &App) -> Json<Ended> {
-    app.memory.heed(receipt);
+fn ended(receipt: &Receipt) -> Json<Ended> {
     Json(Ended { ended: receipt.revocations.len(), revoked_at: receipt.revoked_at.0 })
 }
 

@@ -304,3 +304,14 @@ async fn a_shared_secret_that_is_missing_short_or_easy_to_guess_stops_the_start(
         assert!(secret.is_none_or(|secret| secret == "secret" || !message.contains(secret)), "{message}");
     }
 }
+
+#[tokio::test]
+async fn with_a_shared_secret_another_master_key_is_noticed_too() {
+    let secret = [("WATCHWORD_TOKENS_SECRET", "q8N0vX2mYw7ZtR4kLp9sBc1dEf3gHj5uK7aT")];
+    let stopped = TestServer::with_env("tokens.algorithm = 'HS256'", &secret).await.stop().await;
+    let other = token::base64url::encode([9; 32]);
+    let env = [secret[0], ("WATCHWORD_MASTER_KEY", other.as_str())];
+    let refused = stopped.start("tokens.algorithm = 'HS256'", &env).await.err().expect("a refusal").to_string();
+    assert!(refused.contains("another master key"), "{refused}");
+    assert!(stopped.start("tokens.algorithm = 'HS256'", &secret).await.is_ok());
+}

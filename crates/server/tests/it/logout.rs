@@ -37,7 +37,7 @@ async fn logging_out_twice_or_with_garbage_is_harmless_and_says_so() {
     client.with(&tokens).post("/logout").await;
     let already = r#"200 {"ended":false,"message":"You were logged out already."}"#;
     assert_eq!(client.with(&tokens).post("/logout").await.brief(), already);
-    assert_eq!(client.clone().bearer("garbage").post("/logout").await.brief(), already);
+    assert_snapshot!(client.clone().bearer("garbage").post("/logout").await.brief(), @r#"200 {"ended":false,"message":"That token names no session here; nothing was ended."}"#);
     assert_eq!(client.post("/logout").await.brief(), already);
     assert_snapshot!(client.clone().header("cookie", "__Host-session=junk").post("/logout").await.brief(), @r#"200 {"ended":false,"message":"You were logged out already."}"#);
 }
@@ -99,4 +99,16 @@ async fn a_button_on_a_page_that_outlived_its_session_leads_to_the_login_page() 
     let tokens = server.client().login("kavya").await;
     server.client().with(&tokens).delete("/api/v1/sessions").await;
     assert_eq!(browser.submit(&devices.form("/account/sessions/end-all")).await.path, "/login");
+}
+
+#[tokio::test]
+async fn a_cookie_that_did_not_decide_is_left_alone() {
+    let server = TestServer::start().await;
+    server.user("kavya", &[]).await;
+    let mut browser = server.browser();
+    browser.login("kavya").await;
+    let cookie = format!("__Host-session={}", browser.session().unwrap());
+    let both = server.client().header("cookie", &cookie).bearer("undefined").post("/logout").await;
+    assert_eq!((both.json()["ended"].as_bool(), both.header("set-cookie")), (Some(false), ""));
+    assert_eq!(browser.get("/dashboard").await.path, "/dashboard");
 }

@@ -196,6 +196,18 @@ fn the_effective_configuration_is_printed_without_secrets() {
 }
 
 #[test]
+fn the_clock_is_reset_by_name_only_and_only_where_there_is_a_database() {
+    let place = Place::new();
+    let nowhere = place.run(&["danger-reset-clock"]);
+    assert!(nowhere.code == Some(1) && nowhere.err.contains("there is no database"), "{nowhere:?}");
+    let elsewhere = place.run(&["user", "list"]);
+    assert!(elsewhere.code == Some(1) && elsewhere.err.contains("--database"), "{elsewhere:?}");
+    place.add_user("kavya");
+    let reset = place.run(&["danger-reset-clock"]);
+    assert!(reset.code == Some(0) && reset.out.contains("UTC"), "{reset:?}");
+}
+
+#[test]
 fn every_shell_gets_completions_that_know_every_command() {
     let place = Place::new();
     for shell in ["bash", "zsh", "fish"] {
