@@ -3,11 +3,10 @@
 use axum::http::uri::Authority;
 use axum::http::{HeaderValue, Request, Version, header};
 
-/// Whether an HTTP/1 request names its host exactly once, or twice alike (RFC 9112 §3.2). HTTP/2 has no second place.
+/// Whether a request names its host exactly once, or twice alike (RFC 9112 §3.2).
 pub(super) fn is_clear<B>(request: &Request<B>) -> bool {
     let mut named = request.headers().get_all(header::HOST).iter();
     match (named.next(), named.next(), request.version()) {
-        (_, _, Version::HTTP_2) => true,
         (None, _, version) => version == Version::HTTP_10,
         (Some(host), None, _) => match (parse(host), request.uri().authority()) {
             (Some(host), Some(authority)) => host.as_str().eq_ignore_ascii_case(authority.as_str()),
@@ -33,7 +32,6 @@ mod tests {
             ("/", &["[::1]:8080"], Version::HTTP_11, true),
             ("http://a.example/", &["A.example"], Version::HTTP_11, true),
             ("/", &[], Version::HTTP_10, true),
-            ("/", &[], Version::HTTP_2, true),
             ("/", &[], Version::HTTP_11, false),
             ("/", &[""], Version::HTTP_11, false),
             ("/", &["a.example", "a.example"], Version::HTTP_11, false),

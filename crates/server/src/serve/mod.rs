@@ -15,8 +15,8 @@ use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::http::{HeaderValue, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto::Builder;
+use hyper::server::conn::http1::Builder;
+use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
@@ -84,7 +84,7 @@ pub async fn serve(listener: TcpListener, router: Router, stop: impl Future<Outp
 }
 
 fn connection(
-    builder: &Builder<TokioExecutor>,
+    builder: &Builder,
     stream: TcpStream,
     peer: SocketAddr,
     router: Router,
@@ -106,11 +106,11 @@ fn connection(
             Ok::<_, Infallible>(router.oneshot(request).await.unwrap_or_else(|never| match never {}))
         }
     });
-    let connection = builder.serve_connection(TokioIo::new(Patient::new(stream, PATIENCE)), service).into_owned();
+    let connection = builder.serve_connection(TokioIo::new(Patient::new(stream, PATIENCE)), service);
     let watched = graceful.watch(connection);
     async move {
         if let Err(error) = watched.await {
-            tracing::debug!(%peer, error, "a connection ended early");
+            tracing::debug!(%peer, %error, "a connection ended early");
         }
     }
 }
@@ -132,10 +132,9 @@ fn closing(status: StatusCode) -> Response<Body> {
 
 /// HTTP/1.1 only: browsers speak HTTP/2 over TLS alone, which is the proxy's business, and what it costs to bound that
 /// well is better spent there.
-fn builder() -> Builder<TokioExecutor> {
-    let mut builder = Builder::new(TokioExecutor::new()).http1_only();
+fn builder() -> Builder {
+    let mut builder = Builder::new();
     builder
-        .http1()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIMEOUT)
         .max_buf_size(HEADER_BYTES)
@@ -146,7 +145,7 @@ fn builder() -> Builder<TokioExecutor> {
 /// How long a client may take to send the head of a request; also how long an idle connection is kept.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// How long a client may take to send its first bytes, or to make room for an answer.
+/// How long a client may take to make room for an answer.
 const PATIENCE: Duration = Duration::from_secs(15);
 
 /// The largest head of a request, in bytes.

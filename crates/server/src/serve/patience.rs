@@ -1,4 +1,4 @@
-//! A stream that gives up on a peer that neither says what it wants nor takes what it asked for.
+//! A stream that gives up on a peer that does not take what it asked for.
 
 use std::io::{Error, ErrorKind, IoSlice};
 use std::pin::Pin;
@@ -8,14 +8,10 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Interval, interval_at};
 
-/// Closes over `patience`: so long may the first bytes take together, and so long may a write find no room.
-///
-/// Everything in between has a deadline already: hyper's for the rest of a request's head and for idle connections, the
-/// body's own, and the handler's.
+/// Closes over `patience`: so long may a write find no room. Reading has deadlines already: hyper's for a request's head
+/// and for idle connections, and the body's own.
 pub(super) struct Patient<S> {
     stream: S,
-    /// How many of the bytes that tell HTTP/1 from HTTP/2 are still to come.
-    awaited: usize,
     /// Ticks when the patience is at its end.
     end: Interval,
     is_stuck: bool,
@@ -23,7 +19,7 @@ pub(super) struct Patient<S> {
 
 impl<S> Patient<S> {
     pub(super) fn new(stream: S, patience: Duration) -> Self {
-        Self { stream, awaited: PREFACE, end: interval_at(Instant::now() + patience, patience), is_stuck: false }
+        Self { stream, end: interval_at(Instant::now() + patience, patience), is_stuck: false }
     }
 
     fn give_up<T>(&mut self, context: &mut Context<'_>) -> Poll<std::io::Result<T>> {
@@ -54,10 +50,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<std::io::Result<()>> {
-        let before = buffer.filled().len();
-        let read = Pin::new(&mut self.stream).poll_read(context, buffer);
-        self.awaited = self.awaited.saturating_sub(buffer.filled().len() - before);
-        if read.is_pending() && self.awaited > 0 { self.give_up(context) } else { read }
+        Pin::new(&mut self.stream).poll_read(context, buffer)
     }
 }
 
@@ -88,6 +81,3 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
         Pin::new(&mut self.stream).poll_shutdown(context)
     }
 }
-
-/// The length of HTTP/2's preface (RFC 9113 §3.4). No request is whole in fewer bytes but for the barest HTTP/1.0.
-const PREFACE: usize = 24;
