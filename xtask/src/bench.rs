@@ -10,6 +10,8 @@ use crate::test::passes;
 pub(crate) enum Bench {
     /// The whole server: requests per second by cookie, by Bearer, for refresh and login, beside its own floor
     Server,
+    /// Signing and verifying a token, beside the bare primitive and another library
+    Token,
     /// One check from memory: a token seen before, with up to a million sessions revoked
     Verifier,
     /// The embedded database: refreshes per second, one commit for many and one commit for each
@@ -20,6 +22,7 @@ impl Bench {
     pub(crate) fn steps(self) -> Vec<Step> {
         let arguments: &'static [&'static str] = match self {
             Self::Server => &["bench", "--package", "watchword", "--bench", "server"],
+            Self::Token => &["bench", "--package", "watchword-token", "--bench", "token"],
             Self::Verifier => &["bench", "--package", "watchword-verifier", "--bench", "check"],
             Self::Store => &["run", "--release", "--package", "watchword-store", "--example", "rotates"],
         };

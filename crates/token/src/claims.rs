@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use uuid::Uuid;
 
 use crate::jws::present;
-use crate::{Profile, Refused, shape};
+use crate::{Profile, Refused, as_written, shape};
 
 /// The claims of an access token (RFC 9068 §2.2), and those by which it can be revoked.
 ///
@@ -64,6 +64,7 @@ impl Claims {
     /// Writes the payload.
     pub(crate) fn to_json(&self, profile: Profile) -> Vec<u8> {
         let is_flask = profile == Profile::FlaskJwtExtended;
+        let mut sid = Uuid::encode_buffer();
         let members = Written {
             iss: &self.iss,
             sub: &self.sub,
@@ -72,7 +73,7 @@ impl Claims {
             iat: self.iat,
             nbf: self.nbf.or(is_flask.then_some(self.iat)),
             jti: &self.jti,
-            sid: format_id(self.sid),
+            sid: Uuid::from_bytes(self.sid).hyphenated().encode_lower(&mut sid),
             client_id: &self.client_id,
             scope: &self.scope,
             roles: &self.roles,
@@ -84,11 +85,18 @@ impl Claims {
             uep: self.uep,
             rat: self.rat,
         };
-        serde_json::to_vec(&members).expect("strings and numbers can always be written")
+        let mut json = Vec::with_capacity(512);
+        serde_json::to_writer(&mut json, &members).expect("strings and numbers can always be written");
+        json
     }
 
-    /// Reads the payload: the shape first, then every claim with its type, then what the profile requires.
+    /// Reads the payload: fast where it is just as it is written here, strictly in any case.
     pub(crate) fn from_json(json: &[u8], profile: Profile) -> Result<Self, Refused> {
+        as_written::read(json, profile).map_or_else(|| Self::from_json_strictly(json, profile), Ok)
+    }
+
+    /// Reads the shape first, then every claim with its type, then what the profile requires.
+    pub(crate) fn from_json_strictly(json: &[u8], profile: Profile) -> Result<Self, Refused> {
         shape::check(json, shape::CLAIMS).map_err(|_| Refused::Payload)?;
         let read: Read<'_> = serde_json::from_slice(json).map_err(|_| Refused::Claims)?;
         let is_flask = profile == Profile::FlaskJwtExtended;
@@ -124,13 +132,9 @@ impl Claims {
 }
 
 /// An id in its one spelling: a hyphenated UUID in lower case (RFC 9562 §4).
-fn parse_id(text: &str) -> Option<[u8; 16]> {
+pub(crate) fn parse_id(text: &str) -> Option<[u8; 16]> {
     let id = Uuid::try_parse(text).ok()?;
-    (format_id(*id.as_bytes()) == text).then(|| *id.as_bytes())
-}
-
-fn format_id(id: [u8; 16]) -> String {
-    Uuid::from_bytes(id).hyphenated().to_string()
+    (id.hyphenated().encode_lower(&mut Uuid::encode_buffer()) == text).then(|| *id.as_bytes())
 }
 
 fn required<T>(claim: Option<T>, name: &'static str) -> Result<T, Refused> {
@@ -142,7 +146,7 @@ fn non_empty(text: String) -> Result<String, Refused> {
 }
 
 /// `type` of an access token, as flask-jwt-extended has it.
-const ACCESS: &str = "access";
+pub(crate) const ACCESS: &str = "access";
 
 #[derive(Serialize)]
 struct Written<'a> {
@@ -154,7 +158,7 @@ struct Written<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     nbf: Option<i64>,
     jti: &'a str,
-    sid: String,
+    sid: &'a str,
     client_id: &'a str,
     scope: &'a str,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]

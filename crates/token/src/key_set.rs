@@ -4,11 +4,23 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use crate::{Jwk, JwkRefused, VerifyingKey, shape};
+use crate::jws::Header;
+use crate::{Jwk, JwkRefused, Profile, VerifyingKey, shape};
 
 /// A set of keys with unique names, all of algorithms that access tokens use. Cheap to clone.
 #[derive(Clone, Default)]
-pub struct KeySet(BTreeMap<String, VerifyingKey>);
+pub struct KeySet {
+    by_kid: BTreeMap<String, VerifyingKey>,
+    /// By the header segments that tokens signed with these keys are expected to begin with.
+    by_header: BTreeMap<String, Written>,
+}
+
+/// What a header says that is just as its key's signer writes it.
+#[derive(Clone)]
+pub(crate) struct Written {
+    pub(crate) key: VerifyingKey,
+    pub(crate) profile: Profile,
+}
 
 impl KeySet {
     /// The longest JWKS document that is read.
@@ -52,36 +64,52 @@ impl KeySet {
         if key.algorithm().is_none() {
             return Err(KeySetRefused::Algorithm);
         }
-        if self.0.contains_key(key.kid()) {
+        if self.by_kid.contains_key(key.kid()) {
             return Err(KeySetRefused::DuplicateKid);
         }
-        self.0.insert(key.kid().to_owned(), key);
+        for profile in Profile::ALL {
+            let header = key.header(profile);
+            // What the strict reader would refuse, such as a `kid` beyond all measure, must not get by here.
+            if Header::read(header).is_ok() {
+                self.by_header.insert(header.to_owned(), Written { key: key.clone(), profile });
+            }
+        }
+        self.by_kid.insert(key.kid().to_owned(), key);
         Ok(())
     }
 
     /// Takes a key out; tokens that it signed are then refused.
     pub fn remove(&mut self, kid: &str) -> Option<VerifyingKey> {
-        self.0.remove(kid)
+        let key = self.by_kid.remove(kid)?;
+        for profile in Profile::ALL {
+            self.by_header.remove(key.header(profile));
+        }
+        Some(key)
     }
 
     /// The key of that name, compared byte for byte.
     pub fn get(&self, kid: &str) -> Option<&VerifyingKey> {
-        self.0.get(kid)
+        self.by_kid.get(kid)
+    }
+
+    /// The key whose signer writes this very header segment, so that there is nothing to read in it.
+    pub(crate) fn by_header(&self, segment: &str) -> Option<&Written> {
+        self.by_header.get(segment)
     }
 
     /// All keys, ordered by `kid`.
     pub fn iter(&self) -> impl Iterator<Item = &VerifyingKey> {
-        self.0.values()
+        self.by_kid.values()
     }
 
     /// How many keys there are.
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.by_kid.len()
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.by_kid.is_empty()
     }
 
     /// The public keys as a JWKS document: public members, `kid`, `alg`, `use`. Shared secrets are left out.

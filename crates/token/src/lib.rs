@@ -31,6 +31,7 @@
 #![forbid(unsafe_code)]
 
 mod algorithm;
+mod as_written;
 pub mod base64url;
 mod claims;
 mod inspect;

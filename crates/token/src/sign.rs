@@ -12,6 +12,8 @@ pub enum Profile {
 }
 
 impl Profile {
+    pub(crate) const ALL: [Self; 2] = [Self::Rfc9068, Self::FlaskJwtExtended];
+
     /// `typ` in the header.
     pub const fn typ(self) -> &'static str {
         match self {
@@ -31,5 +33,5 @@ impl Profile {
 /// # Ok::<(), token::KeyRefused>(())
 /// ```
 pub fn sign(key: &SigningKey, profile: Profile, claims: &Claims) -> String {
-    jws::sign(key, profile.typ(), &claims.to_json(profile))
+    jws::sign_after(key.header(profile), key, &claims.to_json(profile))
 }

@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 
 use crate::jwk::Material;
 use crate::jws::Curve;
-use crate::{Algorithm, Jwk, Secret, VerifyingKey};
+use crate::{Algorithm, Jwk, Profile, Secret, VerifyingKey};
 
 /// A key that signs with exactly one algorithm. The library wipes it when dropped; it has no `Debug` or `Serialize`.
 pub struct SigningKey {
@@ -140,6 +140,19 @@ impl SigningKey {
     /// The public key as published; `None` for a shared secret.
     pub fn jwk(&self) -> Option<Jwk> {
         self.verifying.jwk().cloned()
+    }
+
+    pub(crate) fn header(&self, profile: Profile) -> &str {
+        self.verifying.header(profile)
+    }
+
+    /// How long its signatures are.
+    pub(crate) fn signature_bytes(&self) -> usize {
+        match &self.pair {
+            Pair::Ed25519(_) | Pair::P256(_) => 64,
+            Pair::Rsa(pair) => pair.public_modulus_len(),
+            Pair::Secret(_) => 32,
+        }
     }
 
     /// Signs bytes; the result is in the form of JWS.

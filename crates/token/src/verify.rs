@@ -1,7 +1,8 @@
 //! Verifying an access token, in the only order in which nothing is believed before it is checked.
 
-use crate::jws::Compact;
-use crate::{Algorithm, Claims, KeySet, Profile, Refused};
+use crate::jws::{Compact, Header, Room};
+use crate::key_set::Written;
+use crate::{Algorithm, Claims, KeySet, Profile, Refused, VerifyingKey};
 
 /// What a verifier demands of a token.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,7 +77,7 @@ impl Expectation {
 /// assert_eq!(token::verify("a.b", &KeySet::new(), &expect, 0), Err(Refused::Segments));
 /// ```
 pub fn verify(token: &str, keys: &KeySet, expect: &Expectation, now_ms: i64) -> Result<Claims, Refused> {
-    verify_with_kid(token, keys, expect, now_ms).map(|(claims, _)| claims)
+    judge(token, keys, expect, now_ms).map(|(claims, _)| claims)
 }
 
 /// The same, with the name of the key that signed: what a verifier needs that keeps the answer and must know when the key
@@ -93,12 +94,27 @@ pub fn verify_with_kid(
     expect: &Expectation,
     now_ms: i64,
 ) -> Result<(Claims, String), Refused> {
-    let compact = Compact::parse(token)?;
-    let _: Algorithm = compact.header.alg.parse().map_err(|_| Refused::Algorithm)?;
-    let key = compact.header.kid.as_deref().and_then(|kid| keys.get(kid)).ok_or(Refused::UnknownKey)?;
-    key.check(&compact)?;
-    let claims = Claims::from_json(&compact.payload, expect.profile)?;
-    if !compact.header.typ.as_deref().is_some_and(|typ| is_type(typ, expect.profile.typ())) {
+    judge(token, keys, expect, now_ms).map(|(claims, key)| (claims, key.kid().to_owned()))
+}
+
+/// A key's own header is known by comparing it; any other is read.
+fn judge<'a>(
+    token: &str,
+    keys: &'a KeySet,
+    expect: &Expectation,
+    now_ms: i64,
+) -> Result<(Claims, &'a VerifyingKey), Refused> {
+    let compact = Compact::split(token)?;
+    let header = match keys.by_header(compact.header) {
+        Some(written) => Head::Written(written),
+        None => Head::Read(Header::read(compact.header)?),
+    };
+    let mut room = Room::new();
+    let body = compact.decode(&mut room)?;
+    let key = header.key(keys)?;
+    key.check(compact.signing_input, body.signature)?;
+    let claims = Claims::from_json(body.payload, expect.profile)?;
+    if !header.typ().is_some_and(|typ| is_type(typ, expect.profile.typ())) {
         return Err(Refused::Type);
     }
     if claims.iss != expect.issuer {
@@ -108,7 +124,35 @@ pub fn verify_with_kid(
         return Err(Refused::Audience);
     }
     expect.judge_times(&claims, now_ms)?;
-    Ok((claims, key.kid().to_owned()))
+    Ok((claims, key))
+}
+
+/// A header, known by the look of it or read.
+enum Head<'a> {
+    Written(&'a Written),
+    Read(Header),
+}
+
+impl<'a> Head<'a> {
+    /// The key that it names, if the algorithm is that key's.
+    fn key(&self, keys: &'a KeySet) -> Result<&'a VerifyingKey, Refused> {
+        match self {
+            Self::Written(written) => Ok(&written.key),
+            Self::Read(header) => {
+                let _: Algorithm = header.alg.parse().map_err(|_| Refused::Algorithm)?;
+                let key = header.kid.as_deref().and_then(|kid| keys.get(kid)).ok_or(Refused::UnknownKey)?;
+                key.check_alg(&header.alg)?;
+                Ok(key)
+            }
+        }
+    }
+
+    fn typ(&self) -> Option<&str> {
+        match self {
+            Self::Written(written) => Some(written.profile.typ()),
+            Self::Read(header) => header.typ.as_deref(),
+        }
+    }
 }
 
 /// Media types compare without case, and `application/` may be left out (RFC 7515 §4.1.9).

@@ -6,8 +6,8 @@ use aws_lc_rs::hmac;
 use aws_lc_rs::signature::{ParsedPublicKey, RsaPublicKeyComponents};
 
 use crate::jwk::{Jwk, JwkRefused, Material};
-use crate::jws::{Compact, Scheme};
-use crate::{Algorithm, Refused, Secret, base64url};
+use crate::jws::{Header, Scheme};
+use crate::{Algorithm, Profile, Refused, Secret, base64url};
 
 /// A key that checks signatures of exactly one algorithm. Cheap to clone.
 #[derive(Clone)]
@@ -19,6 +19,8 @@ struct Parts {
     check: Check,
     /// What is published; a secret has nothing.
     public: Option<Jwk>,
+    /// The header segments of access tokens that it signs, by profile.
+    headers: [String; 2],
 }
 
 enum Check {
@@ -50,14 +52,14 @@ impl VerifyingKey {
         };
         let kid = jwk.kid().map_or_else(|| jwk.thumbprint(), str::to_owned);
         let public = Some(jwk.clone().with_kid(&kid));
-        Ok(Self(Arc::new(Parts { kid, scheme, check, public })))
+        Ok(Self::new(kid, scheme, check, public))
     }
 
     pub(crate) fn from_secret(secret: &Secret, kid: Option<String>) -> Self {
         let key = hmac::Key::new(hmac::HMAC_SHA256, secret.expose());
         // One way, and useless for guessing anything but the whole secret: the name of a secret must not be its hash.
         let kid = kid.unwrap_or_else(|| base64url::encode(&hmac::sign(&key, b"watchword kid").as_ref()[..12]));
-        Self(Arc::new(Parts { kid, scheme: Scheme::Hs256, check: Check::Secret(Box::new(key)), public: None }))
+        Self::new(kid, Scheme::Hs256, Check::Secret(Box::new(key)), None)
     }
 
     /// The name that headers call it by.
@@ -80,17 +82,30 @@ impl VerifyingKey {
         self.0.public.as_ref()
     }
 
-    /// Checks that the header names this key's own algorithm and that the signature is this key's.
-    pub(crate) fn check(&self, token: &Compact<'_>) -> Result<(), Refused> {
-        let named: Scheme = token.header.alg.parse().map_err(|_| Refused::Algorithm)?;
-        if named != self.0.scheme {
-            return Err(Refused::AlgorithmMismatch);
-        }
+    /// The header segment of the access tokens that this key signs: `alg` and `kid` are its own.
+    pub(crate) fn header(&self, profile: Profile) -> &str {
+        // In the order of `Profile::ALL`.
+        &self.0.headers[profile as usize]
+    }
+
+    /// Checks that a header names this key's own algorithm.
+    pub(crate) fn check_alg(&self, alg: &str) -> Result<(), Refused> {
+        let named: Scheme = alg.parse().map_err(|_| Refused::Algorithm)?;
+        if named == self.0.scheme { Ok(()) } else { Err(Refused::AlgorithmMismatch) }
+    }
+
+    /// Checks that the signature is this key's. Its algorithm must have been checked.
+    pub(crate) fn check(&self, signing_input: &[u8], signature: &[u8]) -> Result<(), Refused> {
         match &self.0.check {
-            Check::Public(key) => key.verify_sig(token.signing_input, &token.signature),
-            Check::Secret(key) => hmac::verify(key, token.signing_input, &token.signature),
+            Check::Public(key) => key.verify_sig(signing_input, signature),
+            Check::Secret(key) => hmac::verify(key, signing_input, signature),
         }
         .map_err(|_| Refused::Signature)
+    }
+
+    fn new(kid: String, scheme: Scheme, check: Check, public: Option<Jwk>) -> Self {
+        let headers = Profile::ALL.map(|profile| Header::write(scheme, profile.typ(), &kid));
+        Self(Arc::new(Parts { kid, scheme, check, public, headers }))
     }
 }
 

@@ -5,10 +5,10 @@ mod support;
 use aws_lc_rs::encoding::{AsDer, PublicKeyX509Der};
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair, RsaKeyPair};
 use serde_json::{Value, json};
-use support::{KEYS, claims, expectation, hmac_token, judge, key, key_set, payload};
+use support::{KEYS, NOW, SECRET, claims, expectation, hmac_token, judge, key, key_set, payload};
 use token::{
     Algorithm, Jwk, JwkRefused, KeyRefused, KeySet, KeySetRefused, MasterKey, Profile, Refused, SealingKey, Secret,
-    SecretRefused, SigningKey, base64url, sign, verify,
+    SecretRefused, SigningKey, VerifyingKey, base64url, sign, verify,
 };
 
 /// The public key of an algorithm in the forms in which people keep one.
@@ -67,7 +67,7 @@ fn a_key_of_another_name_is_not_tried() {
     let mut renamed = key.jwk().expect("a public key").to_value();
     renamed["kid"] = json!("another");
     let renamed = Jwk::parse(renamed.to_string().as_bytes()).expect("a JWK");
-    let renamed = token::VerifyingKey::from_jwk(&renamed).expect("a fit key");
+    let renamed = VerifyingKey::from_jwk(&renamed).expect("a fit key");
     let signed = token::jws::sign(key, "JWT", b"{}");
     assert_eq!(token::jws::verify(&signed, &renamed), Err(Refused::UnknownKey));
     assert!(token::jws::verify(&signed, &key.verifying_key()).is_ok());
@@ -150,7 +150,7 @@ fn a_published_key_set_shows_public_members_only() {
 fn a_published_key_set_is_read_back_and_verifies() {
     let keys = KeySet::from_jwks(key_set().to_jwks().as_bytes()).expect("our own document");
     for key in KEYS.iter() {
-        let verified = verify(&sign(key, Profile::Rfc9068, &claims()), &keys, &expectation(), support::NOW * 1000);
+        let verified = verify(&sign(key, Profile::Rfc9068, &claims()), &keys, &expectation(), NOW * 1000);
         let expected = if key.algorithm().is_asymmetric() { Ok(claims()) } else { Err(Refused::UnknownKey) };
         assert_eq!(verified, expected);
     }
@@ -170,7 +170,7 @@ fn with(algorithm: Algorithm, name: &str, value: Value) -> Value {
 
 fn parse(jwk: &Value) -> Result<(), JwkRefused> {
     let jwk = Jwk::parse(jwk.to_string().as_bytes())?;
-    token::VerifyingKey::from_jwk(&jwk).map(|_| ())
+    VerifyingKey::from_jwk(&jwk).map(|_| ())
 }
 
 #[test]
@@ -239,7 +239,7 @@ fn a_shared_secret_in_a_key_set_is_ignored() {
     assert_eq!(keys.len(), 1);
     let token =
         hmac_token(&json!({ "alg": "HS256", "typ": "at+jwt", "kid": "shared" }), &payload().to_string(), &[7; 32]);
-    assert_eq!(verify(&token, &keys, &expectation(), support::NOW * 1000), Err(Refused::UnknownKey));
+    assert_eq!(verify(&token, &keys, &expectation(), NOW * 1000), Err(Refused::UnknownKey));
 }
 
 #[test]
@@ -255,7 +255,7 @@ fn keys_for_something_else_are_skipped() {
         jwk(Algorithm::EdDSA),
     ];
     let keys = set(&others).expect("a key set");
-    assert_eq!(keys.iter().map(token::VerifyingKey::kid).collect::<Vec<_>>(), [key(Algorithm::EdDSA).kid()]);
+    assert_eq!(keys.iter().map(VerifyingKey::kid).collect::<Vec<_>>(), [key(Algorithm::EdDSA).kid()]);
     let mut nameless = jwk(Algorithm::EdDSA);
     nameless.as_object_mut().expect("an object").remove("kid");
     assert!(set(&[nameless]).expect("a key set").is_empty());
@@ -314,7 +314,33 @@ fn a_key_set_document_is_read_strictly() {
 #[test]
 fn a_key_for_foreign_algorithms_never_verifies_access_tokens() {
     let pss = Jwk::parse(with(Algorithm::Rs256, "alg", json!("PS256")).to_string().as_bytes()).expect("a JWK");
-    let pss = token::VerifyingKey::from_jwk(&pss).expect("a fit key");
+    let pss = VerifyingKey::from_jwk(&pss).expect("a fit key");
     assert_eq!(pss.algorithm(), None);
     assert_eq!(KeySet::new().insert(pss), Err(KeySetRefused::Algorithm));
+}
+
+#[test]
+fn a_removed_key_verifies_nothing_more() {
+    let token = sign(key(Algorithm::EdDSA), Profile::Rfc9068, &claims());
+    let mut keys = key_set();
+    assert!(verify(&token, &keys, &expectation(), NOW * 1000).is_ok());
+    assert!(keys.remove(key(Algorithm::EdDSA).kid()).is_some());
+    assert_eq!(verify(&token, &keys, &expectation(), NOW * 1000), Err(Refused::UnknownKey));
+    assert!(keys.remove(key(Algorithm::EdDSA).kid()).is_none());
+}
+
+#[test]
+fn a_header_beyond_the_limit_is_refused_although_a_key_would_write_it() {
+    let secret = |kid: &str| {
+        let jwk = json!({ "kty": "oct", "alg": "HS256", "k": base64url::encode(SECRET), "kid": kid });
+        VerifyingKey::from_jwk(&Jwk::parse(jwk.to_string().as_bytes()).expect("a key")).expect("a key")
+    };
+    for (length, refused) in [(900, None), (1_100, Some(Refused::Header))] {
+        let kid = "k".repeat(length);
+        let mut keys = KeySet::new();
+        keys.insert(secret(&kid)).expect("the first key");
+        let header = json!({ "alg": "HS256", "typ": "at+jwt", "kid": kid });
+        let token = hmac_token(&header, &payload().to_string(), SECRET);
+        assert_eq!(verify(&token, &keys, &expectation(), NOW * 1000).err(), refused);
+    }
 }

@@ -1,9 +1,11 @@
 //! The compact serialization, taken apart strictly (RFC 7515 §5.2, §7.1).
 
 use std::borrow::Cow;
+use std::mem::MaybeUninit;
 
 use serde::{Deserialize, Deserializer};
 
+use super::Scheme;
 use crate::{Refused, base64url, shape};
 
 /// The longest token that is looked at.
@@ -11,14 +13,23 @@ pub const MAX_TOKEN_BYTES: usize = 8 * 1024;
 /// The longest decoded header that is looked at.
 pub const MAX_HEADER_BYTES: usize = 1024;
 
-/// A token in parts, decoded but not yet believed.
+/// A token in parts, as it was sent.
 pub(crate) struct Compact<'a> {
-    pub(crate) header: Header,
-    /// `header.payload` as it was sent: what the signature is over.
+    pub(crate) header: &'a str,
+    payload: &'a str,
+    signature: &'a str,
+    /// `header.payload`: what the signature is over.
     pub(crate) signing_input: &'a [u8],
-    pub(crate) payload: Vec<u8>,
-    pub(crate) signature: Vec<u8>,
 }
+
+/// What comes after the header, decoded but not yet believed.
+pub(crate) struct Body<'a> {
+    pub(crate) payload: &'a [u8],
+    pub(crate) signature: &'a [u8],
+}
+
+/// Memory for a [`Body`] of any token that is looked at.
+pub(crate) struct Room([MaybeUninit<u8>; MAX_TOKEN_BYTES]);
 
 /// The whole of what a header may say. `crit`, `jwk`, `jku`, `x5*`, `b64`, `zip`, `cty` and all else are refused, so
 /// that no header can ever ask for anything.
@@ -29,20 +40,39 @@ pub(crate) struct Header {
 }
 
 impl<'a> Compact<'a> {
-    pub(crate) fn parse(token: &'a str) -> Result<Self, Refused> {
+    pub(crate) fn split(token: &'a str) -> Result<Self, Refused> {
         let [header, payload, signature] = segments(token)?;
         let signing_input = &token.as_bytes()[..header.len() + 1 + payload.len()];
-        // Judged before decoding: four characters carry three bytes.
-        if header.len() > (MAX_HEADER_BYTES * 4).div_ceil(3) {
-            return Err(Refused::Header);
-        }
-        let [header, payload, signature] =
-            [header, payload, signature].map(|segment| base64url::decode(segment).map_err(|_| Refused::Encoding));
-        Ok(Self { header: Header::parse(&header?)?, signing_input, payload: payload?, signature: signature? })
+        Ok(Self { header, payload, signature, signing_input })
+    }
+
+    pub(crate) fn decode<'room>(&self, room: &'room mut Room) -> Result<Body<'room>, Refused> {
+        let (payload, rest) = base64url::decode_into(self.payload, &mut room.0).map_err(|_| Refused::Encoding)?;
+        let (signature, _) = base64url::decode_into(self.signature, rest).map_err(|_| Refused::Encoding)?;
+        Ok(Body { payload, signature })
+    }
+}
+
+impl Room {
+    pub(crate) const fn new() -> Self {
+        Self([const { MaybeUninit::uninit() }; MAX_TOKEN_BYTES])
     }
 }
 
 impl Header {
+    pub(crate) fn read(segment: &str) -> Result<Self, Refused> {
+        // Judged before decoding: four characters carry three bytes.
+        if segment.len() > (MAX_HEADER_BYTES * 4).div_ceil(3) {
+            return Err(Refused::Header);
+        }
+        Self::parse(&base64url::decode(segment).map_err(|_| Refused::Encoding)?)
+    }
+
+    /// The segment that says exactly this.
+    pub(crate) fn write(alg: Scheme, typ: &str, kid: &str) -> String {
+        base64url::encode(serde_json::json!({ "alg": alg.name(), "typ": typ, "kid": kid }).to_string())
+    }
+
     fn parse(json: &[u8]) -> Result<Self, Refused> {
         #[derive(Deserialize)]
         #[serde(deny_unknown_fields)]

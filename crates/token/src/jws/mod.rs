@@ -6,7 +6,7 @@
 mod compact;
 mod scheme;
 
-pub(crate) use compact::{Compact, present, segments};
+pub(crate) use compact::{Compact, Header, Room, present, segments};
 pub use compact::{MAX_HEADER_BYTES, MAX_TOKEN_BYTES};
 pub use scheme::Scheme;
 pub(crate) use scheme::{Curve, Family};
@@ -32,13 +32,18 @@ pub struct Verified {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn sign(key: &SigningKey, typ: &str, payload: &[u8]) -> String {
-    let header = serde_json::json!({ "alg": key.algorithm().name(), "typ": typ, "kid": key.kid() });
-    let mut token = base64url::encode(header.to_string());
+    sign_after(&Header::write(key.algorithm().scheme(), typ, key.kid()), key, payload)
+}
+
+/// The same with a header that has been written before.
+pub(crate) fn sign_after(header: &str, key: &SigningKey, payload: &[u8]) -> String {
+    let mut token = String::with_capacity(header.len() + (payload.len() + key.signature_bytes()).div_ceil(3) * 4 + 4);
+    token.push_str(header);
     token.push('.');
-    token.push_str(&base64url::encode(payload));
-    let signature = base64url::encode(key.sign(token.as_bytes()));
+    base64url::encode_to(&mut token, payload);
+    let signature = key.sign(token.as_bytes());
     token.push('.');
-    token.push_str(&signature);
+    base64url::encode_to(&mut token, signature);
     token
 }
 
@@ -53,10 +58,14 @@ pub fn sign(key: &SigningKey, typ: &str, payload: &[u8]) -> String {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn verify(token: &str, key: &VerifyingKey) -> Result<Verified, Refused> {
-    let compact = Compact::parse(token)?;
-    if compact.header.kid.as_deref().is_some_and(|kid| kid != key.kid()) {
+    let compact = Compact::split(token)?;
+    let header = Header::read(compact.header)?;
+    let mut room = Room::new();
+    let body = compact.decode(&mut room)?;
+    if header.kid.is_some_and(|kid| kid != key.kid()) {
         return Err(Refused::UnknownKey);
     }
-    key.check(&compact)?;
-    Ok(Verified { typ: compact.header.typ, payload: compact.payload })
+    key.check_alg(&header.alg)?;
+    key.check(compact.signing_input, body.signature)?;
+    Ok(Verified { typ: header.typ, payload: body.payload.to_vec() })
 }

@@ -10,6 +10,7 @@ use token::{Algorithm, Claims, Expectation, KeySet, Profile, Refused, Secret, Si
 pub(crate) const NOW: i64 = 1_800_000_000;
 pub(crate) const ISSUER: &str = "https://id.example";
 pub(crate) const AUDIENCE: &str = "https://api.example";
+pub(crate) const SECRET: &[u8] = b"9bT!kq2v#Lw8zR4mXc7pY0sNd5fHg1jU";
 
 /// One key of each algorithm; made once, because RSA takes its time.
 pub(crate) static KEYS: LazyLock<[SigningKey; 4]> = LazyLock::new(|| {
@@ -17,7 +18,7 @@ pub(crate) static KEYS: LazyLock<[SigningKey; 4]> = LazyLock::new(|| {
         SigningKey::generate(Algorithm::EdDSA).expect("a key"),
         SigningKey::generate(Algorithm::Es256).expect("a key"),
         SigningKey::generate(Algorithm::Rs256).expect("a key"),
-        SigningKey::from_secret(&Secret::new(b"9bT!kq2v#Lw8zR4mXc7pY0sNd5fHg1jU".to_vec()).expect("a secret")),
+        SigningKey::from_secret(&Secret::new(SECRET.to_vec()).expect("a secret")),
     ]
 });
 
