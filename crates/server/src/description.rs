@@ -1,6 +1,7 @@
 //! What the API says of itself: OpenAPI 3.1, from the handlers' own annotations. As `routes.rs`, it knows every feature.
 
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::{Content, Ref, ResponseBuilder};
 use utoipa::{Modify, OpenApi};
 
 use crate::{dashboard, health, login, logout, published_keys, refresh, session_api};
@@ -19,11 +20,13 @@ use crate::{dashboard, health, login, logout, published_keys, refresh, session_a
         session_api::list, session_api::end_others, session_api::end_one,
         published_keys::jwks, health::live, health::ready,
     ),
-    modifiers(&Credentials),
+    modifiers(&Credentials, &Errors),
 )]
 pub struct Description;
 
 struct Credentials;
+
+struct Errors;
 
 impl Modify for Credentials {
     fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
@@ -39,5 +42,21 @@ impl Modify for Credentials {
         components.add_security_scheme("access_token", bearer("JWT", "From `POST /login` or `POST /refresh`."));
         components.add_security_scheme("refresh_token", bearer("wwr_…", "From `POST /login` or `POST /refresh`."));
         components.add_security_scheme("session_cookie", SecurityScheme::ApiKey(ApiKey::Cookie(cookie)));
+    }
+}
+
+impl Modify for Errors {
+    /// Every operation may be answered with problem details of another status than those it names.
+    fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
+        let problem = Content::new(Some(Ref::from_schema_name("Problem")));
+        let response = ResponseBuilder::new()
+            .description("Any other error, as problem details")
+            .content("application/problem+json", problem)
+            .build();
+        for item in openapi.paths.paths.values_mut() {
+            for operation in [&mut item.get, &mut item.post, &mut item.delete].into_iter().flatten() {
+                operation.responses.responses.insert("default".to_owned(), response.clone().into());
+            }
+        }
     }
 }

@@ -60,7 +60,8 @@ fn read(document: &Value, method: &str, path: &str, operation: &Value, public_ur
         summary: text("summary"),
         description: text("description"),
         request: request.as_ref().map(pretty),
-        responses: members(&operation["responses"]).map(answer).collect(),
+        // What every operation has is said once, above all of them.
+        responses: members(&operation["responses"]).filter(|(status, _)| *status != "default").map(answer).collect(),
         credentials,
     }
 }
