@@ -75,8 +75,7 @@ impl App {
         let public_url = config.public_url(bound);
         let keys = Keyring::open(&config, env, &store, clock.now()).await?;
         let memory = Memory::recall(&config, &public_url, &keys, &store, clock.now()).await?;
-        let passwords =
-            Passwords::new(&config.passwords).map_err(|e| StartError::System(format!("cannot start threads: {e}")))?;
+        let passwords = Passwords::new(&config.passwords);
         let cookies = CookieNames::of(&public_url);
         Ok(Self(Arc::new(Shared { store, memory, keys, clock, passwords, config, public_url, cookies })))
     }

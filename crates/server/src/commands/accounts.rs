@@ -111,7 +111,7 @@ struct Desk {
 impl Desk {
     async fn over(store: Store, config: &Config) -> Result<Self, StartError> {
         let clock = Clock::system(store.clock_floor().await?)?;
-        let passwords = Passwords::new(&config.passwords).map_err(wrong)?;
+        let passwords = Passwords::new(&config.passwords);
         Ok(Self { store, clock, passwords })
     }
 

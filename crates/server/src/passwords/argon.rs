@@ -62,7 +62,7 @@ impl Argon {
         Ok(PasswordCheck::Differs)
     }
 
-    /// Gives the memory back. It held what passwords were hashed through; nothing of that stays for long.
+    /// Frees the memory. It held what passwords were hashed through; nothing of that stays for long.
     pub fn rest(&mut self) {
         self.memory = Vec::new();
     }

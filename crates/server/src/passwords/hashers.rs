@@ -10,10 +10,13 @@ use super::argon::Argon;
 /// What a thread is asked to do.
 pub type Job = Box<dyn FnOnce(&mut Argon) + Send>;
 
-/// The threads, and the jobs that wait for one of them. When this is dropped, they finish what waits and end.
+/// The threads, and the jobs that wait for one of them. A thread is started when there is work for it. After [`IDLE`]
+/// without any it frees its memory, and after as long again it ends.
 pub struct Hashers(Arc<Queue>);
 
 struct Queue {
+    new_argon: Box<dyn Fn() -> Argon + Send + Sync>,
+    most_threads: usize,
     waiting: Mutex<Waiting>,
     changed: Condvar,
 }
@@ -21,25 +24,31 @@ struct Queue {
 #[derive(Default)]
 struct Waiting {
     jobs: VecDeque<Job>,
+    threads: usize,
+    idle: usize,
     is_closed: bool,
 }
 
 impl Hashers {
-    /// Starts one thread for each.
-    pub fn start(argons: impl IntoIterator<Item = Argon>) -> std::io::Result<Self> {
-        let queue = Arc::new(Queue { waiting: Mutex::default(), changed: Condvar::new() });
-        for argon in argons {
-            let queue = Arc::clone(&queue);
-            std::thread::Builder::new().name("hasher".into()).spawn(move || queue.work(argon))?;
-        }
-        Ok(Self(queue))
+    /// At most `most_threads` threads, each with an [`Argon`] of its own.
+    pub fn new(most_threads: usize, new_argon: impl Fn() -> Argon + Send + Sync + 'static) -> Self {
+        let new_argon = Box::new(new_argon);
+        Self(Arc::new(Queue { new_argon, most_threads, waiting: Mutex::default(), changed: Condvar::new() }))
     }
 
-    /// Puts a job behind those that wait; false if there are [`MOST`] already.
+    /// Puts a job behind those that wait; false if there are [`MOST`] already, or no thread can be had.
     pub fn ask(&self, job: Job) -> bool {
         let mut waiting = self.0.lock();
         if waiting.jobs.len() >= MOST {
             return false;
+        }
+        if waiting.jobs.len() >= waiting.idle && waiting.threads < self.0.most_threads {
+            let queue = Arc::clone(&self.0);
+            let started = std::thread::Builder::new().name("hasher".into()).spawn(move || queue.work()).is_ok();
+            if !started && waiting.threads == 0 {
+                return false;
+            }
+            waiting.threads += usize::from(started);
         }
         waiting.jobs.push_back(job);
         self.0.changed.notify_one();
@@ -55,28 +64,40 @@ impl Drop for Hashers {
 }
 
 impl Queue {
-    fn work(&self, mut argon: Argon) {
+    fn work(&self) {
+        let mut argon = (self.new_argon)();
         while let Some(job) = self.next(&mut argon) {
             // Whoever asked sees that no answer comes; the next one is not to suffer for it.
             let _ = catch_unwind(AssertUnwindSafe(|| job(&mut argon)));
         }
     }
 
-    /// The next job; `None` at the end. Memory is given back after a while without work.
+    /// The next job; `None` when the thread is to end, which is then counted off already.
     fn next(&self, argon: &mut Argon) -> Option<Job> {
         let mut waiting = self.lock();
+        let mut has_rested = false;
         loop {
             if let Some(job) = waiting.jobs.pop_front() {
                 return Some(job);
             }
             if waiting.is_closed {
+                waiting.threads -= 1;
                 return None;
             }
+            waiting.idle += 1;
             let (again, timeout) = self.changed.wait_timeout(waiting, IDLE).unwrap_or_else(PoisonError::into_inner);
             waiting = again;
-            if timeout.timed_out() {
-                argon.rest();
+            waiting.idle -= 1;
+            if !timeout.timed_out() || !waiting.jobs.is_empty() {
+                continue;
             }
+            if has_rested {
+                waiting.threads -= 1;
+                return None;
+            }
+            // The allocator hands memory to the system some time after it was freed, at the latest when a thread ends.
+            argon.rest();
+            has_rested = true;
         }
     }
 
@@ -88,8 +109,8 @@ impl Queue {
 /// Most jobs that wait; one more is answered 503.
 const MOST: usize = 128;
 
-/// How long a thread without work keeps its memory.
-const IDLE: Duration = Duration::from_secs(5);
+/// How long a thread without work waits for some.
+const IDLE: Duration = Duration::from_secs(3);
 
 #[cfg(test)]
 mod tests {
@@ -97,8 +118,7 @@ mod tests {
     use std::sync::mpsc::channel;
 
     fn hashers() -> Hashers {
-        let params = argon2::Params::new(16, 1, 1, None).unwrap();
-        Hashers::start([Argon::new(params)]).unwrap()
+        Hashers::new(1, || Argon::new(argon2::Params::new(16, 1, 1, None).unwrap()))
     }
 
     #[test]

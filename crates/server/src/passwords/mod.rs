@@ -22,12 +22,12 @@ pub struct Passwords(Hashers);
 
 impl Passwords {
     /// Ready to hash with the configured cost.
-    pub fn new(config: &config::Passwords) -> std::io::Result<Self> {
+    pub fn new(config: &config::Passwords) -> Self {
         let params = Params::new(config.memory_kib, config.iterations, config.parallelism, None)
             .expect("the configuration has checked the ranges");
         let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let concurrent = if config.concurrent == 0 { processors } else { config.concurrent };
-        Hashers::start((0..concurrent).map(|_| Argon::new(params.clone()))).map(Self)
+        Self(Hashers::new(concurrent, move || Argon::new(params.clone())))
     }
 
     /// Compares a typed password with the stored hash. Without one it takes the same time and differs.
