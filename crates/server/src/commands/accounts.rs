@@ -4,13 +4,13 @@ use std::io::{IsTerminal, Read};
 use std::process::ExitCode;
 
 use domain::revocation::{Receipt, keep_until};
-use domain::{Account, Email, LoginName, PasswordHash, Roles, UserId, Username};
+use domain::{Account, Email, PasswordHash, Roles, UserId, Username};
 use serde::Serialize;
 use store::{NewUser, Options, Store};
 use zeroize::Zeroizing;
 
 use super::output::{json, line, table};
-use super::start::existing;
+use super::start::{account, existing, wrong};
 use crate::app::StartError;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -172,7 +172,7 @@ impl Desk {
     }
 
     async fn set_disabled(&self, name: &str, disabled: bool) -> Result<(), StartError> {
-        let account = self.find(name).await?;
+        let account = account(&self.store, name).await?;
         let now = self.clock.now();
         let receipt = self.store.set_disabled(account.user_id, disabled, keep_until(now), now).await?;
         let word = if disabled { "disabled; all of their sessions are over" } else { "enabled" };
@@ -180,7 +180,7 @@ impl Desk {
     }
 
     async fn set_roles(&self, name: &str, roles: &[String]) -> Result<(), StartError> {
-        let account = self.find(name).await?;
+        let account = account(&self.store, name).await?;
         let roles = parse_roles(roles)?;
         let now = self.clock.now();
         let receipt = self.store.set_roles(account.user_id, &roles, keep_until(now), now).await?;
@@ -188,7 +188,7 @@ impl Desk {
     }
 
     async fn set_password(&self, name: &str, password_stdin: bool) -> Result<(), StartError> {
-        let account = self.find(name).await?;
+        let account = account(&self.store, name).await?;
         let (hash, generated) = self.password(password_stdin, &account.username, account.email.as_ref()).await?;
         let now = self.clock.now();
         let receipt = self.store.set_password(account.user_id, hash, keep_until(now), now).await?;
@@ -197,12 +197,6 @@ impl Desk {
             line(format!("Password: {password}"));
         }
         Ok(())
-    }
-
-    async fn find(&self, name: &str) -> Result<Account, StartError> {
-        let parsed: LoginName = name.parse().map_err(wrong)?;
-        let found = self.store.account_by_name(&parsed).await?;
-        found.ok_or_else(|| wrong(format!("there is no account `{parsed}`; `watchword user list` shows all")))
     }
 
     /// The password's hash, and the password itself if it was generated here.
@@ -248,10 +242,6 @@ fn said(receipt: Option<Receipt>, account: &Account, what: &str) -> Result<(), S
     receipt.ok_or_else(|| wrong("the account was deleted meanwhile"))?;
     line(format!("{} {what}.", account.username));
     Ok(())
-}
-
-fn wrong(error: impl std::fmt::Display) -> StartError {
-    StartError::System(error.to_string())
 }
 
 impl Row {

@@ -3,12 +3,11 @@
 use std::process::ExitCode;
 
 use domain::revocation::keep_until;
-use domain::{EndedWhy, LoginName, Session, SessionId};
+use domain::{EndedWhy, Session, SessionId};
 use serde::Serialize;
-use store::Store;
 
 use super::output::{json, line, table};
-use super::start::existing;
+use super::start::{account, existing, wrong};
 use crate::app::StartError;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -61,7 +60,7 @@ pub async fn run(command: SessionCommand, config: &Config) -> Result<ExitCode, S
     let now = clock.now();
     let code = match command {
         SessionCommand::List { name, json: as_json } => {
-            let sessions = store.sessions_of(user(&store, &name).await?, now).await?;
+            let sessions = store.sessions_of(account(&store, &name).await?.user_id, now).await?;
             if as_json {
                 json(&sessions.iter().map(Row::of).collect::<Vec<_>>());
             } else if sessions.is_empty() {
@@ -84,7 +83,9 @@ pub async fn run(command: SessionCommand, config: &Config) -> Result<ExitCode, S
                     let id: SessionId = id.parse().map_err(|_| wrong(format!("`{id}` is not a session id")))?;
                     store.end_session(id, why, keep_until, now).await?
                 }
-                (None, Some(name)) => store.end_all_sessions(user(&store, &name).await?, why, keep_until, now).await?,
+                (None, Some(name)) => {
+                    store.end_all_sessions(account(&store, &name).await?.user_id, why, keep_until, now).await?
+                }
                 (None, None) => return Err(wrong("name a session, or a user with --user")),
             };
             let ended = receipt.revocations.len();
@@ -100,18 +101,6 @@ pub async fn run(command: SessionCommand, config: &Config) -> Result<ExitCode, S
     };
     store.close().await;
     Ok(code)
-}
-
-async fn user(store: &Store, name: &str) -> Result<domain::UserId, StartError> {
-    let parsed: LoginName = name.parse().map_err(|e: domain::account::BadName| wrong(e.to_string()))?;
-    let found = store.account_by_name(&parsed).await?;
-    let found =
-        found.ok_or_else(|| wrong(format!("there is no account `{parsed}`; `watchword user list` shows all")))?;
-    Ok(found.user_id)
-}
-
-fn wrong(text: impl Into<String>) -> StartError {
-    StartError::System(text.into())
 }
 
 impl Row {

@@ -1,8 +1,10 @@
-//! What `serve` and `demo` share: logging, opening everything in the right order, and stopping cleanly.
+//! What commands share: logging, opening everything in the right order, stopping cleanly, finding accounts.
 
+use std::fmt::Display;
 use std::io::IsTerminal;
 use std::net::SocketAddr;
 
+use domain::{Account, LoginName};
 use store::{Options, Store};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -104,6 +106,18 @@ pub fn existing(config: &Config) -> Result<Store, StartError> {
         )));
     }
     Ok(Store::open(&Options::new(path))?)
+}
+
+/// The account of this username or e-mail address.
+pub async fn account(store: &Store, name: &str) -> Result<Account, StartError> {
+    let parsed: LoginName = name.parse().map_err(wrong)?;
+    let found = store.account_by_name(&parsed).await?;
+    found.ok_or_else(|| wrong(format!("there is no account `{parsed}`; `watchword user list` shows all")))
+}
+
+/// What a command cannot do, and why.
+pub fn wrong(error: impl Display) -> StartError {
+    StartError::System(error.to_string())
 }
 
 /// Sends logs to standard error: for people on a terminal, as JSON otherwise.
