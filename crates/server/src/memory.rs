@@ -9,7 +9,7 @@ use domain::{Account, SecretHash, Session, SessionId, Span, UnixMillis};
 use quick_cache::sync::Cache;
 use store::{Live, Store};
 use token::{Claims, Expectation, KeySet};
-use verifier::{Marks, Verifier};
+use verifier::{Checker, Marks};
 
 use crate::config::{Config, PublicUrl};
 use crate::failure::Failure;
@@ -18,7 +18,7 @@ use crate::keyring::Keyring;
 /// The memory of one node. It is never ahead of the database, and behind it at most as the revocation log is.
 pub struct Memory {
     rows: Cache<SessionId, Arc<Known>>,
-    verifier: Verifier,
+    checker: Checker,
     touched: Mutex<Vec<(SessionId, UnixMillis)>>,
     position: AtomicI64,
     lifetime: Span,
@@ -47,7 +47,7 @@ impl Memory {
         let expect = Expectation::new(keys.profile, public_url.as_str(), audience);
         let memory = Self {
             rows: Cache::new(ROWS),
-            verifier: Verifier::new(expect, keys.verifying.clone(), TOKENS),
+            checker: Checker::new(expect, keys.verifying.clone(), TOKENS),
             touched: Mutex::new(Vec::new()),
             position: AtomicI64::new(0),
             lifetime: config.tokens.access_lifetime,
@@ -84,7 +84,7 @@ impl Memory {
             }
             Revoked::Key(kid) => verifier::Revocation::Key { kid: kid.clone(), keep_until },
         };
-        self.verifier.revoked().insert(&entry, now.0);
+        self.checker.revoked().insert(&entry, now.0);
         if let Revoked::Session(session_id) = &revocation.revoked {
             self.rows.remove(session_id);
         }
@@ -147,7 +147,7 @@ impl Memory {
             rat: known.read_at.0,
             kid: None,
         };
-        let revoked = self.verifier.revoked();
+        let revoked = self.checker.revoked();
         if !revoked.is_revoked(&marks) {
             return Ok(Some(known));
         }
@@ -159,14 +159,14 @@ impl Memory {
 
     /// The claims of an access token that is genuine, in time and not revoked.
     pub fn by_token(&self, token: &str, now: UnixMillis) -> Result<Arc<Claims>, verifier::Refused> {
-        self.verifier.verify(token, now.0)
+        self.checker.verify(token, now.0)
     }
 
     /// The session of an access token that was genuine when it was issued, whether or not it has expired or been revoked
     /// since. It admits nobody; it is enough to end the session.
     pub fn session_of(&self, token: &str, keys: &KeySet) -> Option<SessionId> {
         let issued_at = token::inspect(token).ok()?.claims["iat"].as_i64()?.checked_mul(1000)?;
-        let claims = token::verify(token, keys, self.verifier.expectation(), issued_at).ok()?;
+        let claims = token::verify(token, keys, self.checker.expectation(), issued_at).ok()?;
         Some(SessionId(claims.sid))
     }
 
@@ -189,7 +189,7 @@ impl Memory {
 
     /// Drops what no longer matters.
     pub fn expire(&self, now: UnixMillis) {
-        self.verifier.revoked().expire(now.0);
+        self.checker.revoked().expire(now.0);
     }
 }
 

@@ -2,13 +2,13 @@
 //!
 //! ```
 //! use token::{Algorithm, Claims, Expectation, KeySet, Profile, SigningKey};
-//! use verifier::{Refused, Revocation, Verifier};
+//! use verifier::{Refused, Revocation, Checker};
 //!
 //! let key = SigningKey::generate(Algorithm::EdDSA)?;
 //! let mut keys = KeySet::new();
 //! keys.insert(key.verifying_key())?;
 //! let expect = Expectation::new(Profile::Rfc9068, "https://id.example", "https://api.example");
-//! let verifier = Verifier::new(expect, keys, 10_000);
+//! let checker = Checker::new(expect, keys, 10_000);
 //!
 //! let claims = Claims {
 //!     iss: "https://id.example".into(),
@@ -23,19 +23,19 @@
 //!     ..Claims::default()
 //! };
 //! let jwt = token::sign(&key, Profile::Rfc9068, &claims);
-//! assert_eq!(*verifier.verify(&jwt, 1_000_000)?, claims);
+//! assert_eq!(*checker.verify(&jwt, 1_000_000)?, claims);
 //!
-//! verifier.revoked().insert(&Revocation::Session { sid: [7; 16], keep_until: 1_605_000 }, 1_000_001);
-//! assert_eq!(verifier.verify(&jwt, 1_000_002), Err(Refused::Revoked));
+//! checker.revoked().insert(&Revocation::Session { sid: [7; 16], keep_until: 1_605_000 }, 1_000_001);
+//! assert_eq!(checker.verify(&jwt, 1_000_002), Err(Refused::Revoked));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 #![forbid(unsafe_code)]
 
 mod cache;
+mod checker;
 mod refused;
 mod revoked;
-mod verifier;
 
+pub use checker::Checker;
 pub use refused::Refused;
 pub use revoked::{Marks, Revocation, Revoked};
-pub use verifier::Verifier;

@@ -2,7 +2,7 @@
 #![allow(dead_code, reason = "each test file uses its part")]
 
 use token::{Algorithm, Claims, Expectation, KeySet, Profile, SigningKey};
-use verifier::Verifier;
+use verifier::Checker;
 
 /// The time at which every token is issued, in unix milliseconds.
 pub(crate) const NOW: i64 = 1_800_000_000_000;
@@ -28,8 +28,8 @@ impl Issuer {
         keys
     }
 
-    pub(crate) fn verifier(&self) -> Verifier {
-        Verifier::new(expectation(), self.keys(), 1_000)
+    pub(crate) fn checker(&self) -> Checker {
+        Checker::new(expectation(), self.keys(), 1_000)
     }
 
     pub(crate) fn token(&self, sid: [u8; 16]) -> String {

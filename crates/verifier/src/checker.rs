@@ -10,7 +10,7 @@ use crate::cache::{Entry, Verified};
 use crate::{Marks, Refused, Revoked};
 
 /// Verifies access tokens from memory. Share one among all threads.
-pub struct Verifier {
+pub struct Checker {
     expect: Expectation,
     keys: ArcSwap<Keys>,
     /// The generation of the keys in force; entries of the cache from another one do not count.
@@ -25,14 +25,14 @@ struct Keys {
     generation: u64,
 }
 
-impl Verifier {
+impl Checker {
     /// Demands what `expect` says, trusts `keys`, remembers about `cache_capacity` verified tokens.
     ///
     /// ```
     /// use token::{Expectation, KeySet, Profile};
     /// let expect = Expectation::new(Profile::Rfc9068, "https://id.example", "https://api.example");
-    /// let verifier = verifier::Verifier::new(expect, KeySet::new(), 10_000);
-    /// assert_eq!(verifier.verify("x", 0).unwrap_err().code(), "segments");
+    /// let checker = verifier::Checker::new(expect, KeySet::new(), 10_000);
+    /// assert_eq!(checker.verify("x", 0).unwrap_err().code(), "segments");
     /// ```
     pub fn new(expect: Expectation, keys: KeySet, cache_capacity: usize) -> Self {
         let revoked = Revoked::new(Revoked::CAPACITY, expect.leeway_seconds());
@@ -62,8 +62,8 @@ impl Verifier {
     /// ```
     /// use token::{Expectation, KeySet, Profile};
     /// let expect = Expectation::new(Profile::Rfc9068, "https://id.example", "https://api.example");
-    /// let verifier = verifier::Verifier::new(expect, KeySet::new(), 10_000);
-    /// verifier.replace_keys(KeySet::from_jwks(br#"{"keys":[]}"#)?);
+    /// let checker = verifier::Checker::new(expect, KeySet::new(), 10_000);
+    /// checker.replace_keys(KeySet::from_jwks(br#"{"keys":[]}"#)?);
     /// # Ok::<(), token::KeySetRefused>(())
     /// ```
     pub fn replace_keys(&self, keys: KeySet) {
