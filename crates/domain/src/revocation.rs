@@ -16,8 +16,6 @@ pub enum Revoked {
 /// An entry of the revocation log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Revocation {
-    /// Its place in commit order.
-    pub position: i64,
     /// What it revokes.
     pub revoked: Revoked,
     /// After this moment every token that it could have stopped has expired by itself.
@@ -42,6 +40,6 @@ pub fn keep_until(now: UnixMillis) -> UnixMillis {
 pub struct Receipt {
     /// When it was committed.
     pub revoked_at: UnixMillis,
-    /// The entries it left in the log, in commit order; none if there was nothing left to end.
+    /// The entries it left in the log; none if there was nothing left to end.
     pub revocations: Vec<Revocation>,
 }

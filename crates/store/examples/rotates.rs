@@ -27,7 +27,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
 }
 
 async fn measure(folder: &Path, group: usize) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-    let store = Store::open(&Options { group, ..Options::new(folder.join("watchword.db")) })?;
+    let store = Store::open(&Options { group, ..Options::file(folder.join("watchword.db")) })?;
     let user = NewUser {
         user_id: UserId([1; 16]),
         username: "kavya".parse()?,

@@ -4,8 +4,8 @@ use domain::{
     Account, EndedWhy, LoginName, PasswordHash, Roles, UnixMillis, UserId, Username, account::Email,
     revocation::Receipt,
 };
-use rusqlite::types::ToSql;
 
+use crate::datum::Value;
 use crate::endings::{self, Keep};
 use crate::sql::{Columns, Sql};
 use crate::{Error, Store};
@@ -37,36 +37,45 @@ pub struct Login {
 impl Store {
     /// Adds an account. `Taken("username")` or `Taken("email")` if somebody has it already.
     pub async fn add_user(&self, new: NewUser) -> Result<Account, Error> {
-        self.write(move |sql| insert(sql, new)).await
+        self.write(async move |sql| insert(sql, &new).await).await
     }
 
     /// The account that somebody wants to log in to, with its password hash.
     pub async fn account_for_login(&self, name: &LoginName) -> Result<Option<Login>, Error> {
-        self.read(|sql| find(sql, name, |row| Ok(Login { account: account(row)?, password: password(row)? })))
+        let name = name.clone();
+        self.read(async move |sql| {
+            find(sql, &name, |row| Ok(Login { account: account(row)?, password: password(row)? })).await
+        })
+        .await
     }
 
     /// The account with this id.
     pub async fn account(&self, user_id: UserId) -> Result<Option<Account>, Error> {
-        self.read(|sql| {
-            sql.one(concat!("select ", account_columns!(), " from users u where user_id = $1"), &[&user_id.0], account)
+        self.read(async move |sql| {
+            let text = concat!("select ", account_columns!(), " from users u where user_id = $1");
+            sql.one(text, &[&user_id.0], account).await
         })
+        .await
     }
 
     /// The account with this username or address.
     pub async fn account_by_name(&self, name: &LoginName) -> Result<Option<Account>, Error> {
-        self.read(|sql| find(sql, name, account))
+        let name = name.clone();
+        self.read(async move |sql| find(sql, &name, account).await).await
     }
 
     /// Accounts in the order of their usernames, from the first one behind `after`.
     pub async fn accounts(&self, after: Option<Username>, limit: u32) -> Result<Vec<Account>, Error> {
-        let after = after.as_ref().map_or("", Username::as_str);
-        self.read(|sql| {
+        self.read(async move |sql| {
+            let after = after.as_ref().map_or("", Username::as_str);
             sql.all(
                 concat!("select ", account_columns!(), " from users u where username > $1 order by username limit $2"),
                 &[&after, &limit],
                 account,
             )
+            .await
         })
+        .await
     }
 
     /// Sets the password and ends every session of the user. None: no such user.
@@ -78,8 +87,10 @@ impl Store {
         now: UnixMillis,
     ) -> Result<Option<Receipt>, Error> {
         let text = "update users set epoch = epoch + 1, password_hash = $2 where user_id = $1 returning epoch";
-        self.write(move |sql| change(sql, user_id, text, &[&user_id.0, &password.0], Keep { until: keep_until, now }))
-            .await
+        self.write(async move |sql| {
+            change(sql, user_id, text, &[&user_id.0, &password.0], Keep { until: keep_until, now }).await
+        })
+        .await
     }
 
     /// Sets the roles and ends every session of the user. None: no such user.
@@ -92,7 +103,10 @@ impl Store {
     ) -> Result<Option<Receipt>, Error> {
         let text = "update users set epoch = epoch + 1, roles = $2 where user_id = $1 returning epoch";
         let roles = roles.to_string();
-        self.write(move |sql| change(sql, user_id, text, &[&user_id.0, &roles], Keep { until: keep_until, now })).await
+        self.write(async move |sql| {
+            change(sql, user_id, text, &[&user_id.0, &roles], Keep { until: keep_until, now }).await
+        })
+        .await
     }
 
     /// Disables the account and ends every session of the user, or enables it again, which ends nothing.
@@ -105,19 +119,19 @@ impl Store {
         keep_until: UnixMillis,
         now: UnixMillis,
     ) -> Result<Option<Receipt>, Error> {
-        self.write(move |sql| {
+        self.write(async move |sql| {
             let ended = if disabled {
                 let text = "update users set epoch = epoch + 1, disabled_at = $2
                     where user_id = $1 and disabled_at is null returning epoch";
-                change(sql, user_id, text, &[&user_id.0, &now.0], Keep { until: keep_until, now })?
+                change(sql, user_id, text, &[&user_id.0, &now.0], Keep { until: keep_until, now }).await?
             } else {
-                sql.run("update users set disabled_at = null where user_id = $1", &[&user_id.0])?;
+                sql.run("update users set disabled_at = null where user_id = $1", &[&user_id.0]).await?;
                 None
             };
             if ended.is_some() {
                 return Ok(ended);
             }
-            let known = sql.one("select 1 from users where user_id = $1", &[&user_id.0], |_| Ok(()))?;
+            let known = sql.one("select 1 from users where user_id = $1", &[&user_id.0], |_| Ok(())).await?;
             Ok(known.map(|()| Receipt { revoked_at: now, revocations: Vec::new() }))
         })
         .await
@@ -125,7 +139,7 @@ impl Store {
 }
 
 /// Adds an account.
-pub(crate) fn insert(sql: Sql<'_>, new: NewUser) -> Result<Account, Error> {
+pub(crate) async fn insert(sql: Sql<'_>, new: &NewUser) -> Result<Account, Error> {
     sql.run(
         "insert into users (user_id, username, email, password_hash, roles, epoch, created_at)
         values ($1, $2, $3, $4, $5, 0, $6)",
@@ -137,12 +151,13 @@ pub(crate) fn insert(sql: Sql<'_>, new: NewUser) -> Result<Account, Error> {
             &new.roles.to_string(),
             &new.created_at.0,
         ],
-    )?;
+    )
+    .await?;
     Ok(Account {
         user_id: new.user_id,
-        username: new.username,
-        email: new.email,
-        roles: new.roles,
+        username: new.username.clone(),
+        email: new.email.clone(),
+        roles: new.roles.clone(),
         epoch: 0,
         created_at: new.created_at,
         disabled_at: None,
@@ -150,18 +165,18 @@ pub(crate) fn insert(sql: Sql<'_>, new: NewUser) -> Result<Account, Error> {
 }
 
 /// Runs `text`, which changes the user and returns the raised epoch, and ends the sessions issued before it.
-fn change(
+async fn change(
     sql: Sql<'_>,
     user_id: UserId,
-    text: &str,
-    values: &[&dyn ToSql],
+    text: &'static str,
+    values: &[&dyn Value],
     keep: Keep,
 ) -> Result<Option<Receipt>, Error> {
-    let Some(epoch) = sql.one(text, values, |row| row.counter())? else { return Ok(None) };
-    endings::end_below_epoch(sql, user_id, epoch, EndedWhy::AccountChanged, keep).map(Some)
+    let Some(epoch) = sql.one(text, values, |row| row.counter()).await? else { return Ok(None) };
+    endings::end_below_epoch(sql, user_id, epoch, EndedWhy::AccountChanged, keep).await.map(Some)
 }
 
-fn find<T>(
+async fn find<T>(
     sql: Sql<'_>,
     name: &LoginName,
     read: impl FnOnce(&mut Columns<'_>) -> Result<T, Error>,
@@ -175,7 +190,7 @@ fn find<T>(
             (concat!("select ", account_columns!(), ", u.password_hash from users u where email = $1"), email.as_str())
         }
     };
-    sql.one(text, &[&name], read)
+    sql.one(text, &[&name], read).await
 }
 
 /// The columns that [`account`] reads, of `users u`.

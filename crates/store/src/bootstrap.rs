@@ -3,6 +3,7 @@
 use domain::{Roles, SecretHash, UnixMillis};
 
 use crate::accounts::{self, NewUser};
+use crate::sql::Alone;
 use crate::{Error, Store};
 
 impl Store {
@@ -14,14 +15,16 @@ impl Store {
         expires_at: UnixMillis,
         now: UnixMillis,
     ) -> Result<bool, Error> {
-        self.write(move |sql| {
+        self.write(async move |sql| {
+            sql.alone(Alone::Setup).await?;
             let offered = sql.run(
-                "insert into setup_offers (only, secret_hash, expires_at)
+                "insert into setup_offers (\"only\", secret_hash, expires_at)
                 select 1, $1, $2
                 where $2 > $3 and not exists (select 1 from users where ' ' || roles || ' ' like $4)
-                on conflict (only) do update set secret_hash = excluded.secret_hash, expires_at = excluded.expires_at",
+                on conflict (\"only\") do update set secret_hash = excluded.secret_hash, expires_at = excluded.expires_at",
                 &[&secret.0, &expires_at.0, &now.0, &admins()],
-            )?;
+            )
+            .await?;
             Ok(offered == 1)
         })
         .await
@@ -29,15 +32,18 @@ impl Store {
 
     /// Whether the holder of the secret could create the first administrator now. Changes nothing.
     pub async fn setup_is_open(&self, secret: SecretHash, now: UnixMillis) -> Result<bool, Error> {
-        self.read(|sql| {
-            let open = sql.one(
-                "select 1 from setup_offers where secret_hash = $1 and expires_at > $2
+        self.read(async move |sql| {
+            let open = sql
+                .one(
+                    "select 1 from setup_offers where secret_hash = $1 and expires_at > $2
                 and not exists (select 1 from users where ' ' || roles || ' ' like $3)",
-                &[&secret.0, &now.0, &admins()],
-                |_| Ok(()),
-            )?;
+                    &[&secret.0, &now.0, &admins()],
+                    |_| Ok(()),
+                )
+                .await?;
             Ok(open.is_some())
         })
+        .await
     }
 
     /// Creates the first administrator and consumes the offer. False if the offer is not or no longer valid, or if
@@ -46,14 +52,17 @@ impl Store {
         if !new.roles.contains(Roles::ADMIN) {
             return Err(Error::broken("the first administrator needs the administrator's role"));
         }
-        self.write(move |sql| {
-            let consumed = sql.run(
-                "delete from setup_offers where secret_hash = $1 and expires_at > $2
+        self.write(async move |sql| {
+            sql.alone(Alone::Setup).await?;
+            let consumed = sql
+                .run(
+                    "delete from setup_offers where secret_hash = $1 and expires_at > $2
                 and not exists (select 1 from users where ' ' || roles || ' ' like $3)",
-                &[&secret.0, &now.0, &admins()],
-            )?;
+                    &[&secret.0, &now.0, &admins()],
+                )
+                .await?;
             if consumed == 1 {
-                accounts::insert(sql, new)?;
+                accounts::insert(sql, &new).await?;
             }
             Ok(consumed == 1)
         })

@@ -1,6 +1,6 @@
 //! How sessions end: each ending and its entry in the revocation log share one transaction.
 
-use domain::revocation::{Receipt, Revoked};
+use domain::revocation::{Receipt, Revocation, Revoked};
 use domain::{EndedWhy, SessionId, UnixMillis, UserId};
 
 use crate::revocations;
@@ -26,7 +26,7 @@ impl Store {
         keep_until: UnixMillis,
         now: UnixMillis,
     ) -> Result<Receipt, Error> {
-        self.write(move |sql| end(sql, session_id, why, Keep { until: keep_until, now })).await
+        self.write(async move |sql| end(sql, session_id, why, Keep { until: keep_until, now }).await).await
     }
 
     /// Ends a session if it is this user's. None: it is not. The receipt is empty if it was over already.
@@ -38,12 +38,12 @@ impl Store {
         keep_until: UnixMillis,
         now: UnixMillis,
     ) -> Result<Option<Receipt>, Error> {
-        self.write(move |sql| {
+        self.write(async move |sql| {
             let own = "select 1 from sessions where session_id = $1 and user_id = $2";
-            if sql.one(own, &[&session_id.0, &user_id.0], |_| Ok(()))?.is_none() {
+            if sql.one(own, &[&session_id.0, &user_id.0], |_| Ok(())).await?.is_none() {
                 return Ok(None);
             }
-            end(sql, session_id, why, Keep { until: keep_until, now }).map(Some)
+            end(sql, session_id, why, Keep { until: keep_until, now }).await.map(Some)
         })
         .await
     }
@@ -56,18 +56,20 @@ impl Store {
         keep_until: UnixMillis,
         now: UnixMillis,
     ) -> Result<Option<Receipt>, Error> {
-        self.write(move |sql| {
-            let expired = sql.run(
-                "update sessions set ended_at = $2, ended_why = $3
+        self.write(async move |sql| {
+            let expired = sql
+                .run(
+                    "update sessions set ended_at = $2, ended_why = $3
                 where session_id = $1 and ended_at is null and (idle_expires_at <= $2 or expires_at <= $2)",
-                &[&session_id.0, &now.0, &EndedWhy::Expired.as_str()],
-            )?;
+                    &[&session_id.0, &now.0, &EndedWhy::Expired.as_str()],
+                )
+                .await?;
             let ended: &[SessionId] = if expired == 1 { &[session_id] } else { &[] };
             let stands = "select 1 from sessions where session_id = $1 and ended_at is null";
-            if ended.is_empty() && sql.one(stands, &[&session_id.0], |_| Ok(()))?.is_some() {
+            if ended.is_empty() && sql.one(stands, &[&session_id.0], |_| Ok(())).await?.is_some() {
                 return Ok(None);
             }
-            log(sql, ended, Keep { until: keep_until, now }).map(Some)
+            log(sql, ended, Keep { until: keep_until, now }).await.map(Some)
         })
         .await
     }
@@ -81,14 +83,16 @@ impl Store {
         keep_until: UnixMillis,
         now: UnixMillis,
     ) -> Result<Receipt, Error> {
-        self.write(move |sql| {
-            let ended = sql.all(
-                "update sessions set ended_at = $3, ended_why = $4
+        self.write(async move |sql| {
+            let ended = sql
+                .all(
+                    "update sessions set ended_at = $3, ended_why = $4
                 where user_id = $1 and session_id <> $2 and ended_at is null returning session_id",
-                &[&user_id.0, &keep.0, &now.0, &why.as_str()],
-                |row| row.take().map(SessionId),
-            )?;
-            log(sql, &ended, Keep { until: keep_until, now })
+                    &[&user_id.0, &keep.0, &now.0, &why.as_str()],
+                    |row| row.take().map(SessionId),
+                )
+                .await?;
+            log(sql, &ended, Keep { until: keep_until, now }).await
         })
         .await
     }
@@ -101,60 +105,67 @@ impl Store {
         keep_until: UnixMillis,
         now: UnixMillis,
     ) -> Result<Receipt, Error> {
-        self.write(move |sql| {
-            let ended = end_of_user(sql, user_id, why, now)?;
-            log(sql, &ended, Keep { until: keep_until, now })
+        self.write(async move |sql| {
+            let ended = end_of_user(sql, user_id, why, now).await?;
+            log(sql, &ended, Keep { until: keep_until, now }).await
         })
         .await
     }
 }
 
 /// Ends one session.
-pub(crate) fn end(sql: Sql<'_>, session_id: SessionId, why: EndedWhy, keep: Keep) -> Result<Receipt, Error> {
-    let ended = sql.run(
-        "update sessions set ended_at = $2, ended_why = $3 where session_id = $1 and ended_at is null",
-        &[&session_id.0, &keep.now.0, &why.as_str()],
-    )?;
-    log(sql, if ended == 1 { std::slice::from_ref(&session_id) } else { &[] }, keep)
+pub(crate) async fn end(sql: Sql<'_>, session_id: SessionId, why: EndedWhy, keep: Keep) -> Result<Receipt, Error> {
+    let ended = sql
+        .run(
+            "update sessions set ended_at = $2, ended_why = $3 where session_id = $1 and ended_at is null",
+            &[&session_id.0, &keep.now.0, &why.as_str()],
+        )
+        .await?;
+    log(sql, if ended == 1 { std::slice::from_ref(&session_id) } else { &[] }, keep).await
 }
 
 /// Ends the user's least recently seen sessions that leave no room for `newest`, those past a deadline first.
-pub(crate) fn make_room(sql: Sql<'_>, user_id: UserId, newest: SessionId, keep: Keep) -> Result<Receipt, Error> {
-    // SQLite has no offset without a limit.
-    let ended = sql.all(
-        "update sessions set ended_at = $3, ended_why = $4 where session_id in
-        (select session_id from sessions where user_id = $1 and session_id <> $2 and ended_at is null
-        order by idle_expires_at <= $3, seen_at desc, session_id limit $6 offset $5) returning session_id",
-        &[&user_id.0, &newest.0, &keep.now.0, &EndedWhy::Replaced.as_str(), &(MOST_SESSIONS - 1), &i64::MAX],
-        |row| row.take().map(SessionId),
-    )?;
-    log(sql, &ended, keep)
+pub(crate) async fn make_room(sql: Sql<'_>, user_id: UserId, newest: SessionId, keep: Keep) -> Result<Receipt, Error> {
+    // SQLite has no offset without a limit. What ends meanwhile for another reason keeps that reason.
+    let ended = sql
+        .all(
+            "update sessions set ended_at = $3, ended_why = $4 where ended_at is null and session_id in
+            (select session_id from sessions where user_id = $1 and session_id <> $2 and ended_at is null
+            order by idle_expires_at <= $3, seen_at desc, session_id limit $6 offset $5) returning session_id",
+            &[&user_id.0, &newest.0, &keep.now.0, &EndedWhy::Replaced.as_str(), &(MOST_SESSIONS - 1), &i64::MAX],
+            |row| row.take().map(SessionId),
+        )
+        .await?;
+    log(sql, &ended, keep).await
 }
 
 /// Ends the sessions of a user whose epoch was just raised to `epoch`: one entry covers them all, even those of which
 /// nothing is known here.
-pub(crate) fn end_below_epoch(
+pub(crate) async fn end_below_epoch(
     sql: Sql<'_>,
     user_id: UserId,
     epoch: u64,
     why: EndedWhy,
     keep: Keep,
 ) -> Result<Receipt, Error> {
-    end_of_user(sql, user_id, why, keep.now)?;
-    let entry = revocations::insert(sql, Revoked::Epoch(user_id, epoch), keep.until)?;
-    Ok(Receipt { revoked_at: keep.now, revocations: vec![entry] })
+    end_of_user(sql, user_id, why, keep.now).await?;
+    let revocations = vec![Revocation { revoked: Revoked::Epoch(user_id, epoch), keep_until: keep.until }];
+    revocations::insert(sql, &revocations).await?;
+    Ok(Receipt { revoked_at: keep.now, revocations })
 }
 
-fn end_of_user(sql: Sql<'_>, user_id: UserId, why: EndedWhy, now: UnixMillis) -> Result<Vec<SessionId>, Error> {
+async fn end_of_user(sql: Sql<'_>, user_id: UserId, why: EndedWhy, now: UnixMillis) -> Result<Vec<SessionId>, Error> {
     sql.all(
         "update sessions set ended_at = $2, ended_why = $3 where user_id = $1 and ended_at is null returning session_id",
         &[&user_id.0, &now.0, &why.as_str()],
         |row| row.take().map(SessionId),
     )
+    .await
 }
 
-fn log(sql: Sql<'_>, ended: &[SessionId], keep: Keep) -> Result<Receipt, Error> {
-    let entry = |session_id: &SessionId| revocations::insert(sql, Revoked::Session(*session_id), keep.until);
-    let revocations = ended.iter().map(entry).collect::<Result<_, _>>()?;
+async fn log(sql: Sql<'_>, ended: &[SessionId], keep: Keep) -> Result<Receipt, Error> {
+    let entry = |id: &SessionId| Revocation { revoked: Revoked::Session(*id), keep_until: keep.until };
+    let revocations: Vec<_> = ended.iter().map(entry).collect();
+    revocations::insert(sql, &revocations).await?;
     Ok(Receipt { revoked_at: keep.now, revocations })
 }

@@ -7,7 +7,8 @@ use rusqlite::{ErrorCode, ffi};
 /// Why a store function has no answer. In every case nothing was changed, as far as anybody was told.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// Too busy, or closing. The same call may succeed in a moment.
+    /// Too busy, out of reach, or closing. The same call may succeed in a moment. Should a commit have been sent without an
+    /// answer, it may have happened: every store function bears being called again.
     #[error("the database is busy; try again")]
     Unavailable,
     /// Another row has this value already: the column that must be unique.
@@ -32,12 +33,12 @@ pub enum OpenError {
     NotADatabase(PathBuf),
     /// A later version of Watchword has migrated it.
     #[error(
-        "cannot open the database {path}: its schema is number {found} and this version of Watchword knows only up to \
-         {known}. Start the newer version, or restore a backup from before the upgrade."
+        "cannot open the database {database}: its schema is number {found} and this version of Watchword knows only up \
+         to {known}. Start the newer version, or restore a backup from before the upgrade."
     )]
     Newer {
         /// Where it is.
-        path: PathBuf,
+        database: String,
         /// The highest migration it has.
         found: i64,
         /// The highest migration this version has.
@@ -45,23 +46,81 @@ pub enum OpenError {
     },
     /// It was migrated by a text that is not the one of this version.
     #[error(
-        "cannot open the database {path}: its migration {number} is not the one that this version of Watchword has. \
+        "cannot open the database {database}: its migration {number} is not the one that this version of Watchword has. \
          Start the version that made it."
     )]
     Altered {
         /// Where it is.
-        path: PathBuf,
+        database: String,
         /// Which migration differs.
         number: i64,
     },
     /// Another process keeps it locked.
     #[error("cannot open the database {0}: another process keeps it locked. Stop that process and try again.")]
     Locked(PathBuf),
+    /// The server of the URL does not answer.
+    #[error(
+        "cannot reach the database {database}: {why}. Start PostgreSQL, or correct the host and port; a standby does \
+         not count."
+    )]
+    Unreachable {
+        /// Where it should be.
+        database: String,
+        /// What the network said.
+        why: String,
+    },
+    /// The connection cannot be encrypted as asked for.
+    #[error(
+        "cannot reach the database {database} safely: {why}. Have the server present a certificate for its host \
+         name, name the authority's file with sslrootcert=, or choose another sslmode."
+    )]
+    Tls {
+        /// Where it is.
+        database: String,
+        /// What is wrong with certificate or encryption.
+        why: String,
+    },
+    /// The server does not let this user in.
+    #[error("cannot log in to the database {database}: {why}. Correct user and password, or the server's pg_hba.conf.")]
+    Login {
+        /// Where it is.
+        database: String,
+        /// What the server said.
+        why: String,
+    },
+    /// The server has no database of this name.
+    #[error("cannot open the database {0}: there is none of this name. Create it, for example with createdb.")]
+    NoDatabase(String),
+    /// The user may not make or use the tables.
+    #[error(
+        "cannot use the database {database}: {why}. Make this user the owner of the database, or grant it usage and \
+         create on the schema."
+    )]
+    NotAllowed {
+        /// Where it is.
+        database: String,
+        /// What the server said.
+        why: String,
+    },
+    /// The server is too old.
+    #[error("cannot use the database {database}: it is PostgreSQL {version}, and Watchword needs 15 or later.")]
+    TooOld {
+        /// Where it is.
+        database: String,
+        /// Its major version.
+        version: i64,
+    },
+    /// Other tables are in the way.
+    #[error(
+        "cannot use the database {0}: it has tables of the same names that are not Watchword's. Give Watchword a database \
+         of its own, or a schema of its own with ?options=-csearch_path%3Dwatchword."
+    )]
+    NotOurs(String),
     /// Anything else.
-    #[error("cannot open the database {path}: {source}. Check the disk and the path.")]
+    #[error("cannot open the database {database}: {source}. Check the place where it is kept.")]
     Failed {
         /// Where it is.
-        path: PathBuf,
+        database: String,
         /// What the system said.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
@@ -106,7 +165,7 @@ impl OpenError {
             Some(ErrorCode::NotADatabase) => Self::NotADatabase(path),
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Locked(path),
             Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied | ErrorCode::CannotOpen) => Self::NotWritable(path),
-            _ => Self::Failed { path, source: Box::new(error) },
+            _ => Self::Failed { database: path.display().to_string(), source: Box::new(error) },
         }
     }
 }

@@ -4,6 +4,7 @@ use domain::grant::Rotation;
 use domain::revocation::Receipt;
 use domain::session::{Standing, Timeouts};
 use domain::{EndedWhy, Grant, GrantId, SessionId, Span, UnixMillis};
+use futures_util::future::try_join;
 
 use crate::accounts::account_columns;
 use crate::endings::{self, Keep};
@@ -58,7 +59,7 @@ impl Store {
         let client_id = request.client_id.to_owned();
         let RotateRequest { session_id, grant_id, presented, grace, now, timeouts, access_exp, keep_until, .. } =
             request;
-        self.write(move |sql| {
+        self.write(async move |sql| {
             let request = RotateRequest {
                 client_id: &client_id,
                 session_id,
@@ -70,14 +71,14 @@ impl Store {
                 access_exp,
                 keep_until,
             };
-            rotate(sql, request)
+            rotate(sql, request).await
         })
         .await
     }
 }
 
-fn rotate(sql: Sql<'_>, request: RotateRequest<'_>) -> Result<Rotated, Error> {
-    let Some((mut grant, mut live)) = find(sql, request.session_id, request.grant_id)? else {
+async fn rotate(sql: Sql<'_>, request: RotateRequest<'_>) -> Result<Rotated, Error> {
+    let Some((mut grant, mut live)) = find(sql, request.session_id, request.grant_id).await? else {
         return Ok(Rotated::Refused);
     };
     let keep = Keep { until: request.keep_until, now: request.now };
@@ -85,38 +86,43 @@ fn rotate(sql: Sql<'_>, request: RotateRequest<'_>) -> Result<Rotated, Error> {
         Standing::Live => {}
         Standing::Ended => return Ok(Rotated::Refused),
         Standing::Expired => {
-            endings::end(sql, request.session_id, EndedWhy::Expired, keep)?;
+            endings::end(sql, request.session_id, EndedWhy::Expired, keep).await?;
             return Ok(Rotated::Refused);
         }
     }
     let repeated = match grant.judge(request.presented, request.client_id, request.grace, request.now) {
         Rotation::Advance(successor) => {
-            advance(sql, request, successor)?;
             grant.rotation = successor;
             grant.rotated_at = request.now;
             false
         }
         Rotation::Repeat(_) => true,
         Rotation::Reuse => {
-            return endings::end(sql, request.session_id, EndedWhy::RefreshReuse, keep).map(Rotated::Reused);
+            return endings::end(sql, request.session_id, EndedWhy::RefreshReuse, keep).await.map(Rotated::Reused);
         }
         Rotation::Unknown => return Ok(Rotated::Refused),
     };
-    renew(sql, request, &mut live)?;
+    if repeated {
+        renew(sql, request, &mut live).await?;
+    } else {
+        try_join(advance(sql, request, grant.rotation), renew(sql, request, &mut live)).await?;
+    }
     Ok(Rotated::Issued { live, grant, repeated })
 }
 
-fn advance(sql: Sql<'_>, request: RotateRequest<'_>, successor: u32) -> Result<(), Error> {
-    let advanced = sql.run(
-        "update grants set rotation = $3, rotated_at = $4 where grant_id = $1 and rotation = $2",
-        &[&request.grant_id.0, &request.presented, &successor, &request.now.0],
-    )?;
+async fn advance(sql: Sql<'_>, request: RotateRequest<'_>, successor: u32) -> Result<(), Error> {
+    let advanced = sql
+        .run(
+            "update grants set rotation = $3, rotated_at = $4 where grant_id = $1 and rotation = $2",
+            &[&request.grant_id.0, &request.presented, &successor, &request.now.0],
+        )
+        .await?;
     // Somebody else's rotation came between reading and writing: nothing is consumed, and trying again will see it.
     if advanced == 1 { Ok(()) } else { Err(Error::Unavailable) }
 }
 
 /// Moves on what a use of the session moves on.
-fn renew(sql: Sql<'_>, request: RotateRequest<'_>, live: &mut Live) -> Result<(), Error> {
+async fn renew(sql: Sql<'_>, request: RotateRequest<'_>, live: &mut Live) -> Result<(), Error> {
     let session = &mut live.session;
     session.seen_at = session.seen_at.max(request.now);
     session.idle_expires_at = request.timeouts.idle_deadline(session.seen_at, session.expires_at);
@@ -124,22 +130,35 @@ fn renew(sql: Sql<'_>, request: RotateRequest<'_>, live: &mut Live) -> Result<()
     sql.run(
         "update sessions set seen_at = $2, idle_expires_at = $3, max_access_exp = $4 where session_id = $1",
         &[&session.session_id.0, &session.seen_at.0, &session.idle_expires_at.0, &session.max_access_exp.0],
-    )?;
+    )
+    .await?;
     Ok(())
 }
 
 /// Adds the grant of a new session.
-pub(crate) fn insert(sql: Sql<'_>, new: &NewGrant, session_id: SessionId, now: UnixMillis) -> Result<(), Error> {
+pub(crate) async fn insert(sql: Sql<'_>, new: &NewGrant, session_id: SessionId, now: UnixMillis) -> Result<(), Error> {
     sql.run(
         "insert into grants (grant_id, session_id, client_id, scope, rotation, rotated_at)
         values ($1, $2, $3, $4, 0, $5)",
         &[&new.grant_id.0, &session_id.0, &new.client_id, &new.scope, &now.0],
-    )?;
+    )
+    .await?;
     Ok(())
 }
 
-fn find(sql: Sql<'_>, session_id: SessionId, grant_id: GrantId) -> Result<Option<(Grant, Live)>, Error> {
+/// On PostgreSQL both rows stay locked to the end: who presents the same token meanwhile waits, and then sees what became
+/// of it, as does whoever ends the session.
+async fn find(sql: Sql<'_>, session_id: SessionId, grant_id: GrantId) -> Result<Option<(Grant, Live)>, Error> {
     sql.one(
+        sql.either(find_grant!(), concat!(find_grant!(), " for no key update of g, s")),
+        &[&grant_id.0, &session_id.0],
+        |row| Ok((grant(row)?, live(row)?)),
+    )
+    .await
+}
+
+macro_rules! find_grant {
+    () => {
         concat!(
             "select ",
             grant_columns!(),
@@ -149,11 +168,10 @@ fn find(sql: Sql<'_>, session_id: SessionId, grant_id: GrantId) -> Result<Option
             account_columns!(),
             " from grants g join sessions s using (session_id) join users u using (user_id)
             where g.grant_id = $1 and g.session_id = $2"
-        ),
-        &[&grant_id.0, &session_id.0],
-        |row| Ok((grant(row)?, live(row)?)),
-    )
+        )
+    };
 }
+use find_grant;
 
 /// The columns that [`grant`] reads, of `grants g`.
 macro_rules! grant_columns {

@@ -2,7 +2,7 @@
 
 use domain::UnixMillis;
 
-use crate::sql::Columns;
+use crate::sql::{Alone, Columns};
 use crate::{Error, Store};
 
 /// A signing key, as stored.
@@ -42,19 +42,21 @@ pub enum KeyState {
 impl Store {
     /// All keys, oldest first, those that are gone included.
     pub async fn keys(&self) -> Result<Vec<StoredKey>, Error> {
-        self.read(|sql| {
+        self.read(async |sql| {
             sql.all(
                 "select kid, algorithm, state, public_jwk, sealed, created_at, activated_at, retired_at
                 from signing_keys order by created_at, kid",
                 &[],
                 stored_key,
             )
+            .await
         })
+        .await
     }
 
     /// Adds a key. `Taken("kid")` if there is one of this name.
     pub async fn add_key(&self, key: StoredKey) -> Result<(), Error> {
-        self.write(move |sql| {
+        self.write(async move |sql| {
             sql.run(
                 "insert into signing_keys
                 (kid, algorithm, state, public_jwk, sealed, created_at, activated_at, retired_at)
@@ -69,7 +71,8 @@ impl Store {
                     &key.activated_at.map(|at| at.0),
                     &key.retired_at.map(|at| at.0),
                 ],
-            )?;
+            )
+            .await?;
             Ok(())
         })
         .await
@@ -78,15 +81,16 @@ impl Store {
     /// Makes the next key the active one, and retires the one that was. False if no such key is next.
     pub async fn activate_key(&self, kid: &str, now: UnixMillis) -> Result<bool, Error> {
         let kid = kid.to_owned();
-        self.write(move |sql| {
+        self.write(async move |sql| {
+            sql.alone(Alone::SigningKeys).await?;
             let next = "select 1 from signing_keys where kid = $1 and state = 'next'";
-            if sql.one(next, &[&kid], |_| Ok(()))?.is_none() {
+            if sql.one(next, &[&kid], |_| Ok(())).await?.is_none() {
                 return Ok(false);
             }
             let retire = "update signing_keys set state = 'retired', retired_at = $1 where state = 'active'";
-            sql.run(retire, &[&now.0])?;
+            sql.run(retire, &[&now.0]).await?;
             let activate = "update signing_keys set state = 'active', activated_at = $2 where kid = $1";
-            Ok(sql.run(activate, &[&kid, &now.0])? == 1)
+            Ok(sql.run(activate, &[&kid, &now.0]).await? == 1)
         })
         .await
     }
@@ -94,10 +98,10 @@ impl Store {
     /// Forgets the private half of a key that does not sign, and publishes it no longer. False if no such key.
     pub async fn drop_key(&self, kid: &str) -> Result<bool, Error> {
         let kid = kid.to_owned();
-        self.write(move |sql| {
+        self.write(async move |sql| {
             let drop = "update signing_keys set state = 'gone', sealed = $2
                 where kid = $1 and state in ('next', 'retired')";
-            Ok(sql.run(drop, &[&kid, &Vec::new()])? == 1)
+            Ok(sql.run(drop, &[&kid, &Vec::new()]).await? == 1)
         })
         .await
     }

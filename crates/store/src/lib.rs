@@ -1,14 +1,14 @@
-//! Where Watchword keeps what it knows: one SQLite file, many readers, and one writer that commits in groups.
+//! Where Watchword keeps what it knows: one SQLite file, or a PostgreSQL server for many nodes.
 //!
-//! A function here is a use case: one call, one transaction. An answer is given only after its commit.
+//! A function here is a use case: one call, one transaction, the same on both engines. An answer is given only after its
+//! commit.
 
-// Each function may wait for a database server later; that reads wait for nothing today is no promise.
-#![allow(clippy::unused_async)]
 // What it suggests does not compile for methods of a type that borrows, such as the columns of a row.
 #![allow(clippy::redundant_closure_for_method_calls)]
 
 mod accounts;
 mod bootstrap;
+mod datum;
 mod db;
 mod endings;
 mod error;
@@ -16,19 +16,23 @@ mod grants;
 mod keys;
 mod meta;
 mod migrations;
+mod postgres;
 mod revocations;
 mod sessions;
 mod sql;
+mod sqlite;
 mod sweep;
 mod throttles;
-mod writer;
 
 pub use accounts::{Login, NewUser};
-pub use db::{Options, Store};
+pub(crate) use db::ready;
+pub use db::{Database, Options, Store};
 pub use domain::revocation::{Receipt, Revoked};
 pub use error::{Error, OpenError};
 pub use grants::{RotateRequest, Rotated};
 pub use keys::{KeyState, StoredKey};
+pub use postgres::{PostgresUrl, UrlError};
+pub use revocations::{News, Position};
 pub use sessions::{Live, NewGrant, NewSession, Opened};
 pub use sweep::Swept;
 pub use throttles::ThrottleKey;

@@ -7,17 +7,21 @@ use crate::{Error, Store};
 impl Store {
     /// The latest moment that [`Store::raise_clock_floor`] has recorded: no clock may start before it.
     pub async fn clock_floor(&self) -> Result<Option<UnixMillis>, Error> {
-        self.read(|sql| sql.one("select value from meta where name = 'clock_floor'", &[], |row| row.moment()))
+        self.read(async |sql| {
+            sql.one("select value from meta where name = 'clock_floor'", &[], |row| row.moment()).await
+        })
+        .await
     }
 
     /// Records that it is at least `now`. Never goes back.
     pub async fn raise_clock_floor(&self, now: UnixMillis) -> Result<(), Error> {
-        self.write(move |sql| {
+        self.write(async move |sql| {
             sql.run(
                 "insert into meta (name, value) values ('clock_floor', $1)
                 on conflict (name) do update set value = excluded.value where meta.value < excluded.value",
                 &[&now.0],
-            )?;
+            )
+            .await?;
             Ok(())
         })
         .await
@@ -25,17 +29,22 @@ impl Store {
 
     /// What tells this database's master key from another; none until [`Store::set_master_key_check`].
     pub async fn master_key_check(&self) -> Result<Option<i64>, Error> {
-        self.read(|sql| sql.one("select value from meta where name = 'master_key_check'", &[], |row| row.take()))
+        self.read(async |sql| {
+            sql.one("select value from meta where name = 'master_key_check'", &[], |row| row.take()).await
+        })
+        .await
     }
 
     /// Records it, once: the answer is the value that stands from now on.
     pub async fn set_master_key_check(&self, value: i64) -> Result<i64, Error> {
-        self.write(move |sql| {
+        self.write(async move |sql| {
             sql.run(
                 "insert into meta (name, value) values ('master_key_check', $1) on conflict (name) do nothing",
                 &[&value],
-            )?;
-            let stands = sql.one("select value from meta where name = 'master_key_check'", &[], |row| row.take())?;
+            )
+            .await?;
+            let stands =
+                sql.one("select value from meta where name = 'master_key_check'", &[], |row| row.take()).await?;
             Ok(stands.unwrap_or(value))
         })
         .await
@@ -43,8 +52,8 @@ impl Store {
 
     /// Forgets the latest moment, although what has expired by it may revive.
     pub async fn danger_reset_clock_floor(&self, now: UnixMillis) -> Result<(), Error> {
-        self.write(move |sql| {
-            sql.run("update meta set value = $1 where name = 'clock_floor'", &[&now.0])?;
+        self.write(async move |sql| {
+            sql.run("update meta set value = $1 where name = 'clock_floor'", &[&now.0]).await?;
             Ok(())
         })
         .await
@@ -52,8 +61,17 @@ impl Store {
 
     /// Whether the database can be read and written. Waits for its turn to write, so the caller sets how long at most.
     pub async fn check(&self) -> Result<(), Error> {
-        self.read(|sql| sql.one("select count(*) from meta", &[], |_| Ok(())).map(drop))?;
-        // An empty transaction takes the lock that writing takes, but leaves nothing to be flushed to the disk.
-        self.write(|_| Ok(())).await
+        let reads = self.read(async |sql| {
+            // A PostgreSQL that was a primary may have become a standby. SQLite tells below.
+            let text = sql.either(
+                "select count(*) from meta",
+                "select count(*) from meta having not pg_is_in_recovery()
+                and current_setting('transaction_read_only') = 'off'",
+            );
+            sql.one(text, &[], |_| Ok(())).await
+        });
+        reads.await?.ok_or(Error::Unavailable)?;
+        // On SQLite an empty transaction takes the lock that writing takes, but leaves nothing to be flushed to the disk.
+        self.write(async |_| Ok(())).await
     }
 }

@@ -1,43 +1,130 @@
-//! The log of what must be forgotten, in commit order.
+//! The log of what must be forgotten, and reading on in it without missing anything.
 
 use domain::revocation::{Revocation, Revoked};
 use domain::{SessionId, UnixMillis, UserId};
 
+use crate::datum::Value;
 use crate::sql::{Columns, Sql, counter};
 use crate::{Error, Store};
 
+/// Up to where the log has been read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Position(At);
+
+/// What was committed behind a position.
+#[derive(Clone, Debug)]
+pub struct News {
+    /// At most 10,000 entries; on SQLite in commit order.
+    pub revocations: Vec<Revocation>,
+    /// Where to read on.
+    pub position: Position,
+    /// Whether there is more already.
+    pub has_more: bool,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+enum At {
+    /// Nothing has been read.
+    #[default]
+    Start,
+    /// SQLite: everything up to this `seq`. There is one writer at a time, so `seq` is commit order.
+    Seq(i64),
+    /// PostgreSQL: everything that this snapshot sees. `seq` is no order there: a lower one may be committed later.
+    Snapshot(String),
+    /// PostgreSQL, amid more than one answer holds: of what `reached` sees and `seen` does not, up to `seq`.
+    Amid { seen: String, reached: String, seq: i64 },
+}
+
+/// Most entries in one answer.
+const LIMIT: i64 = 10_000;
+
+/// A snapshot that sees nothing.
+const NOTHING: &str = "1:1:";
+
 impl Store {
-    /// What was committed behind `position`, in commit order, at most 10,000 entries.
-    ///
-    /// There is one writer at a time, so `seq` is commit order and no entry can appear later below one already read.
-    pub async fn revocations_since(&self, position: i64) -> Result<Vec<Revocation>, Error> {
-        self.read(|sql| {
-            sql.all(
-                "select seq, kind, key, value, keep_until from revocations where seq > $1 order by seq limit 10000",
-                &[&position],
-                revocation,
-            )
+    /// What was committed behind `position`. Nothing is ever missed; on PostgreSQL an entry may come twice when there are
+    /// more than one answer holds.
+    pub async fn revocations_since(&self, position: &Position) -> Result<News, Error> {
+        let at = position.0.clone();
+        self.read(async move |sql| match sql {
+            Sql::Sqlite(_) => by_seq(sql, &at).await,
+            Sql::Postgres(_) => by_snapshot(sql, &at).await,
         })
+        .await
     }
 }
 
-pub(crate) fn insert(sql: Sql<'_>, revoked: Revoked, keep_until: UnixMillis) -> Result<Revocation, Error> {
-    let (kind, key, value) = match &revoked {
-        Revoked::Session(session_id) => ("session", session_id.0.as_slice(), 0),
-        Revoked::Epoch(user_id, epoch) => ("epoch", user_id.0.as_slice(), counter(*epoch)?),
-        Revoked::Key(kid) => ("key", kid.as_bytes(), 0),
+async fn by_seq(sql: Sql<'_>, at: &At) -> Result<News, Error> {
+    let after = match at {
+        At::Seq(seq) => *seq,
+        _ => 0,
     };
-    let position = sql.one(
-        "insert into revocations (kind, key, value, keep_until) values ($1, $2, $3, $4) returning seq",
-        &[&kind, &key, &value, &keep_until.0],
-        |row| row.take(),
-    )?;
-    let position = position.ok_or_else(|| Error::broken("revocations.seq was not returned"))?;
-    Ok(Revocation { position, revoked, keep_until })
+    let mut last = after;
+    let revocations = sql
+        .all(
+            "select seq, kind, key, value, keep_until from revocations where seq > $1 order by seq limit $2",
+            &[&after, &LIMIT],
+            |row| {
+                last = row.take()?;
+                revocation(row)
+            },
+        )
+        .await?;
+    let has_more = revocations.len() as i64 == LIMIT;
+    Ok(News { revocations, position: Position(At::Seq(last)), has_more })
+}
+
+/// The difference between the snapshot read last and the one of this statement: what was committed in between, in
+/// whatever order, no matter which transactions are still open.
+async fn by_snapshot(sql: Sql<'_>, at: &At) -> Result<News, Error> {
+    let (seen, amid, after) = match at {
+        At::Start | At::Seq(_) => (NOTHING, None, 0),
+        At::Snapshot(seen) => (seen.as_str(), None, 0),
+        At::Amid { seen, reached, seq } => (seen.as_str(), Some(reached.as_str()), *seq),
+    };
+    let (mut last, mut reached) = (after, String::new());
+    let revocations = sql
+        .all(
+            "select reached, seq, kind, key, value, keep_until
+            from (select coalesce($2, pg_current_snapshot()::text) as reached) as target
+            left join lateral (
+                select seq, kind, key, value, keep_until from revocations
+                where xid >= pg_snapshot_xmin($1::pg_snapshot) and not pg_visible_in_snapshot(xid, $1::pg_snapshot)
+                and seq > $3 order by seq limit $4
+            ) as news on true order by seq",
+            &[&seen, &amid, &after, &LIMIT],
+            |row| {
+                reached = row.take()?;
+                // Without news there is one row, of nulls, that says what was reached.
+                let Some(seq) = row.take()? else { return Ok(None) };
+                last = seq;
+                revocation(row).map(Some)
+            },
+        )
+        .await?;
+    let revocations: Vec<_> = revocations.into_iter().flatten().collect();
+    let has_more = revocations.len() as i64 == LIMIT;
+    let at = if has_more { At::Amid { seen: seen.to_owned(), reached, seq: last } } else { At::Snapshot(reached) };
+    Ok(News { revocations, position: Position(at), has_more })
+}
+
+/// Adds to the log what this transaction revokes.
+pub(crate) async fn insert(sql: Sql<'_>, revocations: &[Revocation]) -> Result<(), Error> {
+    let mut entries = Vec::with_capacity(revocations.len());
+    for Revocation { revoked, keep_until } in revocations {
+        let (kind, key, value) = match revoked {
+            Revoked::Session(session_id) => ("session", session_id.0.as_slice(), 0),
+            Revoked::Epoch(user_id, epoch) => ("epoch", user_id.0.as_slice(), counter(*epoch)?),
+            Revoked::Key(kid) => ("key", kid.as_bytes(), 0),
+        };
+        entries.push((kind, key, value, keep_until.0));
+    }
+    let rows: Vec<[&dyn Value; 4]> =
+        entries.iter().map(|(kind, key, value, until)| [kind as _, key as _, value as _, until as _]).collect();
+    sql.run_each("insert into revocations (kind, key, value, keep_until) values ($1, $2, $3, $4)", &rows).await
 }
 
 fn revocation(row: &mut Columns<'_>) -> Result<Revocation, Error> {
-    let position = row.take()?;
     let kind: String = row.take()?;
     let revoked = match kind.as_str() {
         "session" => {
@@ -53,5 +140,5 @@ fn revocation(row: &mut Columns<'_>) -> Result<Revocation, Error> {
         }
         _ => return Err(Error::broken("revocations.kind is unknown")),
     };
-    Ok(Revocation { position, revoked, keep_until: row.moment()? })
+    Ok(Revocation { revoked, keep_until: UnixMillis(row.take()?) })
 }

@@ -8,6 +8,7 @@ use domain::throttle::Limit;
 use domain::{Account, EndedWhy, GrantId, PasswordHash, SecretHash, Session, SessionId, Span, UnixMillis, UserId};
 
 use crate::accounts::{account, account_columns};
+use crate::datum::Value;
 use crate::endings::{self, Keep};
 use crate::sql::{Columns, Sql, counter};
 use crate::throttles::{self, ThrottleKey};
@@ -89,24 +90,26 @@ impl Store {
     ///
     /// None: the account was disabled, deleted or its epoch raised since the login was judged.
     pub async fn open_session(&self, new: NewSession) -> Result<Option<Opened>, Error> {
-        self.write(move |sql| {
-            if !insert(sql, &new)? {
+        self.write(async move |sql| {
+            if !insert(sql, &new).await? {
                 return Ok(None);
             }
             if let Some(grant) = &new.grant {
-                grants::insert(sql, grant, new.session_id, new.now)?;
+                grants::insert(sql, grant, new.session_id, new.now).await?;
             }
             if let Some(hash) = &new.rehash {
-                sql.run("update users set password_hash = $2 where user_id = $1", &[&new.user_id.0, &hash.0])?;
+                let rehash = "update users set password_hash = $2 where user_id = $1";
+                sql.run(rehash, &[&new.user_id.0, &hash.0]).await?;
             }
-            throttles::refund(sql, &new.refund, new.now)?;
+            throttles::refund(sql, &new.refund, new.now).await?;
             let keep = Keep { until: new.keep_until, now: new.now };
             let mut replaced = Receipt { revoked_at: new.now, revocations: Vec::new() };
             if let Some(old) = new.replaces.filter(|old| *old != new.session_id) {
-                replaced.revocations = endings::end(sql, old, EndedWhy::Replaced, keep)?.revocations;
+                replaced.revocations = endings::end(sql, old, EndedWhy::Replaced, keep).await?.revocations;
             }
-            replaced.revocations.extend(endings::make_room(sql, new.user_id, new.session_id, keep)?.revocations);
-            let live = find(sql, new.session_id)?.ok_or_else(|| Error::broken("a new session is missing"))?;
+            let gave_way = endings::make_room(sql, new.user_id, new.session_id, keep).await?;
+            replaced.revocations.extend(gave_way.revocations);
+            let live = find(sql, new.session_id).await?.ok_or_else(|| Error::broken("a new session is missing"))?;
             Ok(Some(Opened { live, replaced: Some(replaced).filter(|receipt| !receipt.revocations.is_empty()) }))
         })
         .await
@@ -114,12 +117,12 @@ impl Store {
 
     /// The session with this id and its account, also when it is over.
     pub async fn session(&self, session_id: SessionId) -> Result<Option<Live>, Error> {
-        self.read(|sql| find(sql, session_id))
+        self.read(async move |sql| find(sql, session_id).await).await
     }
 
     /// The user's sessions that are not over and not past a deadline, last seen first, at most 500.
     pub async fn sessions_of(&self, user_id: UserId, now: UnixMillis) -> Result<Vec<Session>, Error> {
-        self.read(|sql| {
+        self.read(async move |sql| {
             sql.all(
                 concat!(
                     "select ",
@@ -130,15 +133,18 @@ impl Store {
                 &[&user_id.0, &now.0],
                 session,
             )
+            .await
         })
+        .await
     }
 
     /// How many sessions of the user are not over and not past a deadline.
     pub async fn count_sessions(&self, user_id: UserId, now: UnixMillis) -> Result<u64, Error> {
-        self.read(|sql| {
+        self.read(async move |sql| {
             let count = concat!("select count(*)", standing_of!());
-            Ok(sql.one(count, &[&user_id.0, &now.0], |row| row.counter())?.unwrap_or(0))
+            Ok(sql.one(count, &[&user_id.0, &now.0], |row| row.counter()).await?.unwrap_or(0))
         })
+        .await
     }
 
     /// The user's sessions that ended for this reason at or after a moment, latest first, at most 20.
@@ -148,7 +154,7 @@ impl Store {
         why: EndedWhy,
         since: UnixMillis,
     ) -> Result<Vec<Session>, Error> {
-        self.read(|sql| {
+        self.read(async move |sql| {
             sql.all(
                 concat!(
                     "select ",
@@ -159,56 +165,77 @@ impl Store {
                 &[&user_id.0, &since.0, &why.as_str()],
                 session,
             )
-        })
-    }
-
-    /// Notes when sessions were seen, in one write. Those that are over or were past their deadline stay so.
-    pub async fn touch(&self, seen: Vec<(SessionId, UnixMillis)>, idle: Span) -> Result<(), Error> {
-        let timeouts = Timeouts { idle, absolute: Span::ZERO };
-        self.write(move |sql| {
-            for (session_id, at) in seen {
-                let deadline = timeouts.idle_deadline(at, UnixMillis(i64::MAX));
-                sql.run(
-                    "update sessions set seen_at = $2,
-                    idle_expires_at = case when $3 < expires_at then $3 else expires_at end
-                    where session_id = $1 and ended_at is null and seen_at < $2 and idle_expires_at > $2",
-                    &[&session_id.0, &at.0, &deadline.0],
-                )?;
-            }
-            Ok(())
+            .await
         })
         .await
     }
+
+    /// Notes when sessions were seen, a thousand in one write. Those that are over or were past their deadline stay so.
+    pub async fn touch(&self, mut seen: Vec<(SessionId, UnixMillis)>, idle: Span) -> Result<(), Error> {
+        // In one order everywhere, so that no two transactions wait for each other.
+        seen.sort_unstable();
+        let timeouts = Timeouts { idle, absolute: Span::ZERO };
+        for some in seen.chunks(TOUCHES) {
+            let deadline = |at| timeouts.idle_deadline(at, UnixMillis(i64::MAX));
+            let some: Vec<_> = some.iter().map(|&(session_id, at)| (session_id.0, at.0, deadline(at).0)).collect();
+            self.write(async move |sql| touch(sql, &some).await).await?;
+        }
+        Ok(())
+    }
 }
 
-/// Adds the session if its account is still the one that was judged.
-fn insert(sql: Sql<'_>, new: &NewSession) -> Result<bool, Error> {
-    let expires_at = new.now + new.timeouts.absolute;
-    let user_agent = &new.user_agent[..new.user_agent.floor_char_boundary(USER_AGENT_LIMIT)];
-    let inserted = sql.run(
+/// Most sessions that are touched in one transaction, so that no request waits long behind it.
+const TOUCHES: usize = 1000;
+
+async fn touch(sql: Sql<'_>, seen: &[([u8; 16], i64, i64)]) -> Result<(), Error> {
+    let rows: Vec<[&dyn Value; 3]> = seen.iter().map(|(id, at, deadline)| [id as _, at as _, deadline as _]).collect();
+    sql.run_each(
+        "update sessions set seen_at = $2,
+        idle_expires_at = case when $3 < expires_at then $3 else expires_at end
+        where session_id = $1 and ended_at is null and seen_at < $2 and idle_expires_at > $2",
+        &rows,
+    )
+    .await
+}
+
+/// On PostgreSQL the account stays locked to the end, so that of two logins one sees the other's session and makes room
+/// for it, and an epoch that is raised meanwhile finds the session to end.
+macro_rules! open_session {
+    () => {
         "insert into sessions (session_id, user_id, cookie_hash, created_at, authenticated_at, seen_at,
         idle_expires_at, expires_at, amr, user_agent, ip, epoch_at_issue, max_access_exp)
         select $1, user_id, $3, $4, $4, $4, $5, $6, $7, $8, $9, epoch, $10
-        from users where user_id = $2 and epoch = $11 and disabled_at is null",
-        &[
-            &new.session_id.0,
-            &new.user_id.0,
-            &new.cookie_hash.map(|hash| hash.0),
-            &new.now.0,
-            &new.timeouts.idle_deadline(new.now, expires_at).0,
-            &expires_at.0,
-            &write_amr(&new.amr)?,
-            &user_agent,
-            &new.ip.to_string(),
-            &new.max_access_exp.0,
-            &counter(new.epoch)?,
-        ],
-    )?;
+        from users where user_id = $2 and epoch = $11 and disabled_at is null"
+    };
+}
+
+/// Adds the session if its account is still the one that was judged.
+async fn insert(sql: Sql<'_>, new: &NewSession) -> Result<bool, Error> {
+    let expires_at = new.now + new.timeouts.absolute;
+    let user_agent = &new.user_agent[..new.user_agent.floor_char_boundary(USER_AGENT_LIMIT)];
+    let inserted = sql
+        .run(
+            sql.either(open_session!(), concat!(open_session!(), " for no key update")),
+            &[
+                &new.session_id.0,
+                &new.user_id.0,
+                &new.cookie_hash.map(|hash| hash.0),
+                &new.now.0,
+                &new.timeouts.idle_deadline(new.now, expires_at).0,
+                &expires_at.0,
+                &write_amr(&new.amr)?,
+                &user_agent,
+                &new.ip.to_string(),
+                &new.max_access_exp.0,
+                &counter(new.epoch)?,
+            ],
+        )
+        .await?;
     Ok(inserted == 1)
 }
 
-fn find(sql: Sql<'_>, session_id: SessionId) -> Result<Option<Live>, Error> {
-    sql.one(FIND, &[&session_id.0], live)
+async fn find(sql: Sql<'_>, session_id: SessionId) -> Result<Option<Live>, Error> {
+    sql.one(FIND, &[&session_id.0], live).await
 }
 
 /// The columns that [`session`] reads, of `sessions s`.
@@ -281,12 +308,18 @@ mod tests {
     #[tokio::test]
     async fn the_statement_of_every_request_is_compiled_once() {
         let folder = tempfile::tempdir().unwrap();
-        let options = Options { readers: 1, ..Options::new(folder.path().join("watchword.db")) };
+        let options = Options { readers: 1, ..Options::file(folder.path().join("watchword.db")) };
         let store = Store::open(&options).unwrap();
         for n in 0..3 {
             assert!(store.session(SessionId([n; 16])).await.unwrap().is_none());
         }
-        let status = |status| store.read(|sql| Ok(sql.0.prepare_cached(FIND)?.get_status(status))).unwrap();
+        let status = |status| {
+            let status = async |sql: Sql<'_>| match sql {
+                Sql::Sqlite(connection) => Ok(connection.prepare_cached(FIND)?.get_status(status)),
+                Sql::Postgres(_) => unreachable!("this store is on SQLite"),
+            };
+            store.sqlite().read(status).unwrap()
+        };
         assert_eq!((status(StatementStatus::Run), status(StatementStatus::RePrepare)), (3, 0));
     }
 

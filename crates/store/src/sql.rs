@@ -1,87 +1,157 @@
-//! SQL with `$1` parameters, and rows read column by column.
-
-use rusqlite::types::{FromSql, ToSql};
-use rusqlite::{CachedStatement, Connection, Row};
+//! SQL with `$1` parameters on either engine, and rows read column by column.
+//!
+//! On SQLite every step is ready at once, so a store function can be run to its end by polling it a single time.
 
 use domain::{SecretHash, UnixMillis};
+use futures_util::future::try_join_all;
 
-use crate::Error;
+use crate::datum::{Datum, FromDatum, Value};
+use crate::postgres::Session;
+use crate::{Error, sqlite};
 
 /// A connection inside the transaction of one store function.
 #[derive(Clone, Copy)]
-pub(crate) struct Sql<'c>(pub(crate) &'c Connection);
+pub(crate) enum Sql<'c> {
+    Sqlite(&'c rusqlite::Connection),
+    Postgres(&'c Session),
+}
+
+/// What only one transaction at a time may do, on all nodes together.
+#[derive(Clone, Copy)]
+#[repr(i64)]
+pub(crate) enum Alone {
+    /// Changing which signing key is active.
+    SigningKeys = 1,
+    /// Offering the setup, or creating the first administrator.
+    Setup = 2,
+}
 
 /// The columns of a row, taken from left to right.
 pub(crate) struct Columns<'r> {
-    row: &'r Row<'r>,
+    row: Row<'r>,
     next: usize,
+}
+
+#[derive(Clone, Copy)]
+enum Row<'r> {
+    Sqlite(&'r rusqlite::Row<'r>),
+    Postgres(&'r tokio_postgres::Row),
 }
 
 impl Sql<'_> {
     /// Runs a statement that returns no rows; answers how many it changed.
-    pub(crate) fn run(self, text: &str, values: &[&dyn ToSql]) -> Result<usize, Error> {
-        Ok(self.prepare(text, values)?.raw_execute()?)
+    pub(crate) async fn run(self, text: &'static str, values: &[&dyn Value]) -> Result<usize, Error> {
+        match self {
+            Self::Sqlite(connection) => Ok(sqlite::prepare(connection, text, values)?.raw_execute()?),
+            Self::Postgres(session) => session.execute(text, values).await,
+        }
+    }
+
+    /// Runs the same statement once for each list of values. PostgreSQL gets all of them before it has answered the first.
+    pub(crate) async fn run_each<const N: usize>(
+        self,
+        text: &'static str,
+        lists: &[[&dyn Value; N]],
+    ) -> Result<(), Error> {
+        match self {
+            Self::Sqlite(_) => {
+                for values in lists {
+                    self.run(text, values).await?;
+                }
+                Ok(())
+            }
+            Self::Postgres(_) => try_join_all(lists.iter().map(|values| self.run(text, values))).await.map(drop),
+        }
     }
 
     /// Runs a statement that returns at most one row.
-    pub(crate) fn one<T>(
+    pub(crate) async fn one<T>(
         self,
-        text: &str,
-        values: &[&dyn ToSql],
+        text: &'static str,
+        values: &[&dyn Value],
         read: impl FnOnce(&mut Columns<'_>) -> Result<T, Error>,
     ) -> Result<Option<T>, Error> {
-        let mut statement = self.prepare(text, values)?;
-        let mut rows = statement.raw_query();
-        let Some(row) = rows.next()? else { return Ok(None) };
-        let found = read(&mut Columns { row, next: 0 })?;
-        if rows.next()?.is_some() {
+        let found;
+        let has_more = match self {
+            Self::Sqlite(connection) => {
+                let mut statement = sqlite::prepare(connection, text, values)?;
+                let mut rows = statement.raw_query();
+                let Some(row) = rows.next()? else { return Ok(None) };
+                found = read(&mut Columns::of(Row::Sqlite(row)))?;
+                rows.next()?.is_some()
+            }
+            Self::Postgres(session) => {
+                let rows = session.query(text, values).await?;
+                let Some(row) = rows.first() else { return Ok(None) };
+                found = read(&mut Columns::of(Row::Postgres(row)))?;
+                rows.len() > 1
+            }
+        };
+        if has_more {
             return Err(Error::broken("more than one row where at most one was expected"));
         }
         Ok(Some(found))
     }
 
     /// Runs a statement and reads all its rows.
-    pub(crate) fn all<T>(
+    pub(crate) async fn all<T>(
         self,
-        text: &str,
-        values: &[&dyn ToSql],
+        text: &'static str,
+        values: &[&dyn Value],
         mut read: impl FnMut(&mut Columns<'_>) -> Result<T, Error>,
     ) -> Result<Vec<T>, Error> {
-        let mut statement = self.prepare(text, values)?;
-        let mut rows = statement.raw_query();
-        let mut found = Vec::new();
-        while let Some(row) = rows.next()? {
-            found.push(read(&mut Columns { row, next: 0 })?);
+        match self {
+            Self::Sqlite(connection) => {
+                let mut statement = sqlite::prepare(connection, text, values)?;
+                let mut rows = statement.raw_query();
+                let mut found = Vec::new();
+                while let Some(row) = rows.next()? {
+                    found.push(read(&mut Columns::of(Row::Sqlite(row)))?);
+                }
+                Ok(found)
+            }
+            Self::Postgres(session) => {
+                let rows = session.query(text, values).await?;
+                rows.iter().map(|row| read(&mut Columns::of(Row::Postgres(row)))).collect()
+            }
         }
-        Ok(found)
     }
 
-    /// Binds each value to the parameter whose *name* has its number.
-    ///
-    /// SQLite takes `$2` for a name and numbers names by their first appearance, so binding by position would swap
-    /// the values of `where b = $2 and a = $1`; and what is left unbound it takes for null. Hence the mapping, and the
-    /// refusal of texts whose numbers are not exactly 1 to the count of values.
-    fn prepare(&self, text: &str, values: &[&dyn ToSql]) -> Result<CachedStatement<'_>, Error> {
-        let mut statement = self.0.prepare_cached(text)?;
-        if statement.parameter_count() != values.len() {
-            return Err(Error::broken("a statement has more or fewer parameters than values"));
+    /// The text for this engine, where the two differ.
+    pub(crate) fn either(self, on_sqlite: &'static str, on_postgres: &'static str) -> &'static str {
+        match self {
+            Self::Sqlite(_) => on_sqlite,
+            Self::Postgres(_) => on_postgres,
         }
-        for place in 1..=values.len() {
-            let number = statement.parameter_name(place).and_then(|name| name.strip_prefix('$')?.parse::<usize>().ok());
-            let value = number.and_then(|number| values.get(number.checked_sub(1)?));
-            let value = value.ok_or_else(|| Error::broken("a parameter is not numbered like its value"))?;
-            statement.raw_bind_parameter(place, value)?;
+    }
+
+    /// Waits until no other transaction does what this one is about to do. Comes first in a store function, so that
+    /// the statements behind it see what the others did. SQLite has one writer anyway.
+    pub(crate) async fn alone(self, what: Alone) -> Result<(), Error> {
+        match self {
+            Self::Sqlite(_) => Ok(()),
+            Self::Postgres(session) => session.lock(what as i64).await,
         }
-        Ok(statement)
     }
 }
 
-impl Columns<'_> {
-    /// The next column.
-    pub(crate) fn take<T: FromSql>(&mut self) -> Result<T, Error> {
-        let value = self.row.get(self.next)?;
+impl<'r> Columns<'r> {
+    fn of(row: Row<'r>) -> Self {
+        Self { row, next: 0 }
+    }
+
+    fn datum(&mut self) -> Result<Datum<'_>, Error> {
+        let index = self.next;
         self.next += 1;
-        Ok(value)
+        match self.row {
+            Row::Sqlite(row) => Datum::from_sqlite(row, index),
+            Row::Postgres(row) => Datum::from_postgres(row, index),
+        }
+    }
+
+    /// The next column.
+    pub(crate) fn take<T: FromDatum>(&mut self) -> Result<T, Error> {
+        T::from_datum(self.datum()?).ok_or_else(|| Error::broken("a column has a value of another type"))
     }
 
     /// The next column, a moment.
@@ -110,8 +180,7 @@ impl Columns<'_> {
         parse: impl FnOnce(&str) -> Option<T>,
         unreadable: &'static str,
     ) -> Result<T, Error> {
-        let text = self.row.get_ref(self.next)?.as_str().map_err(|_| Error::broken(unreadable))?;
-        self.next += 1;
+        let Datum::Text(text) = self.datum()? else { return Err(Error::broken(unreadable)) };
         parse(text).ok_or(Error::broken(unreadable))
     }
 }
@@ -119,27 +188,4 @@ impl Columns<'_> {
 /// How a counter is stored.
 pub(crate) fn counter(value: u64) -> Result<i64, Error> {
     value.try_into().map_err(|_| Error::broken("a counter is beyond 63 bits"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_value_goes_to_the_parameter_of_its_number_wherever_that_appears() {
-        let connection = Connection::open_in_memory().unwrap();
-        let read = |row: &mut Columns<'_>| Ok((row.take::<i64>()?, row.take::<String>()?, row.take::<i64>()?));
-        let row = Sql(&connection).one("select $2, $1, $2 where $3 = 'c'", &[&"a", &2, &"c"], read).unwrap();
-        assert_eq!(row, Some((2, "a".to_owned(), 2)));
-    }
-
-    #[test]
-    fn a_statement_runs_only_with_exactly_its_values() {
-        let connection = Connection::open_in_memory().unwrap();
-        for text in ["select $1", "select $1, $2, $3", "select $1, $3", "select $0, $1", "select ?1, ?2", "select ?, ?"]
-        {
-            let outcome = Sql(&connection).one(text, &[&1, &2], |_| Ok(()));
-            assert!(matches!(outcome, Err(Error::Broken(_))), "{text}");
-        }
-    }
 }

@@ -1,11 +1,10 @@
 //! Sweeping: ending what has timed out, and deleting what no longer matters to anybody.
 
-use domain::revocation::Receipt;
+use domain::revocation::{Receipt, Revocation, Revoked};
 use domain::{EndedWhy, SessionId, Span, UnixMillis};
 
-use crate::endings::{self, Keep};
 use crate::sql::Sql;
-use crate::{Error, Store};
+use crate::{Error, Store, revocations};
 
 /// What one sweep did.
 #[derive(Clone, Debug)]
@@ -34,25 +33,32 @@ impl Store {
     /// Ends the sessions past a deadline and deletes those ended longer ago than `keep_ended`, the revocations past
     /// their `keep_until`, the throttles that are free and the setup offers that expired: of each at most 1000.
     pub async fn sweep(&self, now: UnixMillis, keep_ended: Span) -> Result<Swept, Error> {
-        self.write(move |sql| {
+        self.write(async move |sql| {
             Ok(Swept {
-                expired: expire(sql, now)?,
-                sessions: sql.run(
-                    "delete from sessions where session_id in
-                    (select session_id from sessions where ended_at is not null and ended_at <= $1 limit $2)",
-                    &[&(now - keep_ended).0, &BATCH],
-                )?,
-                revocations: sql.run(
-                    "delete from revocations where seq in
-                    (select seq from revocations where keep_until < $1 limit $2)",
-                    &[&now.0, &BATCH],
-                )?,
-                throttles: sql.run(
-                    "delete from throttles where throttle_key in
-                    (select throttle_key from throttles where free_at <= $1 limit $2)",
-                    &[&now.0, &BATCH],
-                )?,
-                offers: sql.run("delete from setup_offers where expires_at <= $1", &[&now.0])?,
+                expired: expire(sql, now).await?,
+                sessions: sql
+                    .run(
+                        "delete from sessions where session_id in
+                        (select session_id from sessions where ended_at is not null and ended_at <= $1 limit $2)",
+                        &[&(now - keep_ended).0, &BATCH],
+                    )
+                    .await?,
+                revocations: sql
+                    .run(
+                        "delete from revocations where seq in
+                        (select seq from revocations where keep_until < $1 limit $2)",
+                        &[&now.0, &BATCH],
+                    )
+                    .await?,
+                // Charged meanwhile by somebody who held the row, a throttle holds its owner back again and stays.
+                throttles: sql
+                    .run(
+                        "delete from throttles where free_at <= $1 and throttle_key in
+                        (select throttle_key from throttles where free_at <= $1 limit $2)",
+                        &[&now.0, &BATCH],
+                    )
+                    .await?,
+                offers: sql.run("delete from setup_offers where expires_at <= $1", &[&now.0]).await?,
             })
         })
         .await
@@ -67,18 +73,23 @@ impl Swept {
     }
 }
 
-fn expire(sql: Sql<'_>, now: UnixMillis) -> Result<Receipt, Error> {
-    // The idle deadline is never beyond the absolute one, so it is the only one to look at.
-    let due = sql.all(
-        "select session_id, max_access_exp from sessions where ended_at is null and idle_expires_at <= $1
-        order by idle_expires_at limit $2",
-        &[&now.0, &BATCH],
-        |row| Ok((SessionId(row.take()?), row.moment()?)),
-    )?;
-    let mut receipt = Receipt { revoked_at: now, revocations: Vec::new() };
-    for (session_id, max_access_exp) in due {
-        let keep = Keep { until: max_access_exp.max(now) + KEEP, now };
-        receipt.revocations.extend(endings::end(sql, session_id, EndedWhy::Expired, keep)?.revocations);
-    }
-    Ok(receipt)
+async fn expire(sql: Sql<'_>, now: UnixMillis) -> Result<Receipt, Error> {
+    // The idle deadline is never beyond the absolute one, so it is the only one to look at. It is looked at again where
+    // the row is changed: a session may be used meanwhile.
+    let ended = sql
+        .all(
+            "update sessions set ended_at = $1, ended_why = $3
+            where ended_at is null and idle_expires_at <= $1 and session_id in
+            (select session_id from sessions where ended_at is null and idle_expires_at <= $1
+            order by idle_expires_at limit $2)
+            returning session_id, max_access_exp",
+            &[&now.0, &BATCH, &EndedWhy::Expired.as_str()],
+            |row| {
+                let revoked = Revoked::Session(SessionId(row.take()?));
+                Ok(Revocation { revoked, keep_until: row.moment()?.max(now) + KEEP })
+            },
+        )
+        .await?;
+    revocations::insert(sql, &ended).await?;
+    Ok(Receipt { revoked_at: now, revocations: ended })
 }

@@ -1,11 +1,11 @@
 use domain::{EndedWhy, PasswordHash, Roles};
 use store::Revoked;
 
-use crate::support::{KEEP, T0, TestStore, is_taken, new_session, new_user, revoked, session_id, user_id};
+use crate::support::{KEEP, T0, is_taken, new_session, new_user, revoked, session_id, user_id};
 
 #[tokio::test]
 async fn an_account_is_found_by_id_username_and_address() {
-    let store = TestStore::new();
+    let store = super::store();
     let added = store.user(1).await;
     for name in ["User-001", "user-001@EXAMPLE.org"] {
         let name = name.parse().unwrap();
@@ -23,7 +23,7 @@ async fn an_account_is_found_by_id_username_and_address() {
 
 #[tokio::test]
 async fn a_username_and_an_address_belong_to_one_account() {
-    let store = TestStore::new();
+    let store = super::store();
     store.user(1).await;
     let mut same_name = new_user(2);
     same_name.username = "user-001".parse().unwrap();
@@ -40,7 +40,7 @@ async fn a_username_and_an_address_belong_to_one_account() {
 
 #[tokio::test]
 async fn accounts_are_listed_by_username_page_by_page() {
-    let store = TestStore::new();
+    let store = super::store();
     for n in [3, 1, 2] {
         store.user(n).await;
     }
@@ -52,7 +52,7 @@ async fn accounts_are_listed_by_username_page_by_page() {
 
 #[tokio::test]
 async fn a_new_password_ends_every_session_of_its_user_and_no_other() {
-    let store = TestStore::new();
+    let store = super::store();
     store.user(1).await;
     store.user(2).await;
     for session in 1..=3 {
@@ -76,7 +76,7 @@ async fn a_new_password_ends_every_session_of_its_user_and_no_other() {
 
 #[tokio::test]
 async fn a_login_judged_before_the_change_opens_no_session_after_it() {
-    let store = TestStore::new();
+    let store = super::store();
     store.user(1).await;
     store.set_password(user_id(1), PasswordHash("$new".into()), KEEP, T0).await.unwrap();
     let mut late = new_session(1, 1);
@@ -89,7 +89,7 @@ async fn a_login_judged_before_the_change_opens_no_session_after_it() {
 
 #[tokio::test]
 async fn new_roles_take_effect_by_ending_what_was_issued_with_the_old_ones() {
-    let store = TestStore::new();
+    let store = super::store();
     store.user(1).await;
     store.session_of(1, 1).await;
     let receipt = store.set_roles(user_id(1), &Roles::admin(), KEEP, T0).await.unwrap().unwrap();
@@ -100,7 +100,7 @@ async fn new_roles_take_effect_by_ending_what_was_issued_with_the_old_ones() {
 
 #[tokio::test]
 async fn disabling_ends_every_session_once_and_enabling_ends_none() {
-    let store = TestStore::new();
+    let store = super::store();
     store.user(1).await;
     store.session_of(1, 1).await;
     let disable = || store.set_disabled(user_id(1), true, KEEP, T0);
@@ -121,7 +121,7 @@ async fn disabling_ends_every_session_once_and_enabling_ends_none() {
 
 #[tokio::test]
 async fn nobody_has_nothing_to_change() {
-    let store = TestStore::new();
+    let store = super::store();
     let nobody = user_id(9);
     assert!(store.set_password(nobody, PasswordHash("$x".into()), KEEP, T0).await.unwrap().is_none());
     assert!(store.set_roles(nobody, &Roles::admin(), KEEP, T0).await.unwrap().is_none());

@@ -1,7 +1,7 @@
 use domain::{Roles, SecretHash, Span};
 use store::NewUser;
 
-use crate::support::{T0, TestStore, at_once, is_taken, new_user, user_id};
+use crate::support::{T0, at_once, is_taken, new_user, user_id};
 
 const SECRET: SecretHash = SecretHash([7; 32]);
 
@@ -11,7 +11,7 @@ fn admin(n: u8) -> NewUser {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_of_many_who_hold_the_link_becomes_the_first_administrator() {
-    let store = TestStore::new();
+    let store = super::store();
     assert!(store.offer_setup(SECRET, T0 + Span::hours(1), T0).await.unwrap());
     let created = at_once(20, |n| {
         let store = store.clone();
@@ -28,7 +28,7 @@ async fn one_of_many_who_hold_the_link_becomes_the_first_administrator() {
 
 #[tokio::test]
 async fn looking_at_the_link_does_not_use_it_up() {
-    let store = TestStore::new();
+    let store = super::store();
     store.offer_setup(SECRET, T0 + Span::hours(1), T0).await.unwrap();
     for _ in 0..2 {
         assert!(store.setup_is_open(SECRET, T0).await.unwrap());
@@ -39,7 +39,7 @@ async fn looking_at_the_link_does_not_use_it_up() {
 
 #[tokio::test]
 async fn an_expired_or_replaced_link_creates_nobody() {
-    let store = TestStore::new();
+    let store = super::store();
     store.offer_setup(SECRET, T0 + Span::hours(1), T0).await.unwrap();
     let late = T0 + Span::hours(1);
     assert!(!store.setup_is_open(SECRET, late).await.unwrap());
@@ -52,7 +52,7 @@ async fn an_expired_or_replaced_link_creates_nobody() {
 
 #[tokio::test]
 async fn an_administrator_who_was_added_otherwise_closes_the_setup() {
-    let store = TestStore::new();
+    let store = super::store();
     store.offer_setup(SECRET, T0 + Span::hours(1), T0).await.unwrap();
     let mut near = new_user(2);
     near.roles = Roles::parse(["admin-of-nothing", "super-admin"]).unwrap();
@@ -67,7 +67,7 @@ async fn an_administrator_who_was_added_otherwise_closes_the_setup() {
 
 #[tokio::test]
 async fn a_name_that_is_taken_does_not_use_up_the_link() {
-    let store = TestStore::new();
+    let store = super::store();
     store.offer_setup(SECRET, T0 + Span::hours(1), T0).await.unwrap();
     store.user(1).await;
     let same_name = NewUser { user_id: user_id(2), email: None, ..admin(1) };

@@ -15,7 +15,7 @@ const ROTATION: &str = "select rotation from grants where session_id = ?1";
 
 #[tokio::test]
 async fn a_closed_database_is_complete_when_it_is_opened_again() {
-    let store = TestStore::new();
+    let store = TestStore::on_sqlite();
     store.user(1).await;
     store.session_of(1, 1).await;
     store.rotate(refresh(1, 0)).await.unwrap();
@@ -30,7 +30,7 @@ async fn every_acknowledged_change_survives_kill_9() {
     for lines in [40, 400] {
         let acknowledged = write_until_killed(&path, lines);
         assert!(acknowledged.len() >= lines);
-        let store = Store::open(&Options::new(&path)).unwrap();
+        let store = Store::open(&Options::file(&path)).unwrap();
         let outside = rusqlite::Connection::open(&path).unwrap();
         for line in acknowledged {
             let (deed, id) = line.split_once(' ').unwrap();
@@ -74,7 +74,7 @@ fn write_until_killed(path: &Path, lines: usize) -> Vec<String> {
 #[tokio::test(flavor = "multi_thread")]
 async fn writes_until_killed() {
     let Ok(path) = std::env::var(FILE) else { return };
-    let store = Store::open(&Options::new(path)).unwrap();
+    let store = Store::open(&Options::file(path)).unwrap();
     // The second time, the user is there already.
     let _ = store.add_user(new_user(1)).await;
     let tasks = (0..16).map(|_| tokio::spawn(write(store.clone())));

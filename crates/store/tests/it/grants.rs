@@ -21,7 +21,7 @@ fn outcome(rotated: Rotated) -> Outcome {
 }
 
 async fn store_with_session() -> TestStore {
-    let store = TestStore::new();
+    let store = super::store();
     store.user(1).await;
     store.session_of(1, 1).await;
     store

@@ -10,7 +10,7 @@ use crate::support::{TestStore, at_once, is_taken, new_session, new_user, sessio
 
 #[tokio::test]
 async fn those_who_wait_together_are_committed_together() {
-    let store = TestStore::new();
+    let store = TestStore::on_sqlite();
     store.user(1).await;
     let (before, outside) = (store.commits(), store.outside());
     // While another process holds the lock, all of them come to wait. One thread runs these tasks in turn, so after
@@ -52,7 +52,7 @@ async fn many_writers_need_few_commits_unless_told_otherwise() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_request_that_fails_does_not_hurt_those_it_is_committed_with() {
-    let store = TestStore::new();
+    let store = TestStore::on_sqlite();
     store.user(0).await;
     let outcomes = at_once(100, |n| {
         let store = store.clone();
@@ -76,7 +76,7 @@ async fn a_request_that_fails_does_not_hurt_those_it_is_committed_with() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nobody_is_answered_before_others_can_see_it() {
-    let store = TestStore::new();
+    let store = TestStore::on_sqlite();
     store.user(1).await;
     let path = store.path();
     at_once(50, |n| {
@@ -98,7 +98,7 @@ async fn nobody_is_answered_before_others_can_see_it() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_closed_store_is_one_complete_file_and_answers_nobody() {
-    let store = TestStore::new();
+    let store = TestStore::on_sqlite();
     store.user(1).await;
     let clone = store.clone();
     let opening = tokio::spawn(async move { clone.open_session(new_session(1, 1)).await.unwrap().is_some() });

@@ -22,7 +22,7 @@ async fn states(store: &TestStore) -> Vec<(String, KeyState)> {
 
 #[tokio::test]
 async fn one_key_is_active_at_a_time() {
-    let store = TestStore::new();
+    let store = super::store();
     for kid in ["a", "b"] {
         store.add_key(key(kid)).await.unwrap();
     }
@@ -41,7 +41,7 @@ async fn one_key_is_active_at_a_time() {
 
 #[tokio::test]
 async fn a_dropped_key_loses_its_private_half() {
-    let store = TestStore::new();
+    let store = super::store();
     for kid in ["a", "b"] {
         store.add_key(key(kid)).await.unwrap();
         store.activate_key(kid, T0).await.unwrap();

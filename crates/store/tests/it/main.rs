@@ -1,18 +1,61 @@
-//! The store as its callers know it: each function once, then what holds when many call at the same time.
+//! The store as its callers know it: each function once on either engine, then what is particular to one of them.
 #![allow(clippy::unwrap_used, reason = "a test may")]
+#![allow(clippy::duplicate_mod, reason = "the same tests, once per engine")]
 
 extern crate watchword_store as store;
 
-mod accounts;
-mod bootstrap;
 mod durability;
-mod grants;
 mod groups;
-mod keys;
 mod opening;
-mod revocations;
 mod secrecy;
-mod sessions;
 mod support;
-mod sweep;
-mod throttles;
+
+mod on_sqlite {
+    pub(crate) use crate::support::TestStore;
+
+    pub(crate) fn store() -> TestStore {
+        TestStore::on_sqlite()
+    }
+
+    #[path = "../accounts.rs"]
+    mod accounts;
+    #[path = "../bootstrap.rs"]
+    mod bootstrap;
+    #[path = "../grants.rs"]
+    mod grants;
+    #[path = "../keys.rs"]
+    mod keys;
+    #[path = "../revocations.rs"]
+    mod revocations;
+    #[path = "../sessions.rs"]
+    mod sessions;
+    #[path = "../sweep.rs"]
+    mod sweep;
+    #[path = "../throttles.rs"]
+    mod throttles;
+}
+
+mod on_postgres {
+    pub(crate) use crate::support::TestStore;
+
+    pub(crate) fn store() -> TestStore {
+        TestStore::on_postgres()
+    }
+
+    #[path = "../accounts.rs"]
+    mod accounts;
+    #[path = "../bootstrap.rs"]
+    mod bootstrap;
+    #[path = "../grants.rs"]
+    mod grants;
+    #[path = "../keys.rs"]
+    mod keys;
+    #[path = "../revocations.rs"]
+    mod revocations;
+    #[path = "../sessions.rs"]
+    mod sessions;
+    #[path = "../sweep.rs"]
+    mod sweep;
+    #[path = "../throttles.rs"]
+    mod throttles;
+}

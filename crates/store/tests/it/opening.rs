@@ -6,7 +6,7 @@ use store::{OpenError, Options, Store};
 use crate::support::TestStore;
 
 fn open(path: &Path) -> Result<Store, OpenError> {
-    Store::open(&Options::new(path))
+    Store::open(&Options::file(path))
 }
 
 #[test]
@@ -25,7 +25,7 @@ fn many_may_open_a_new_database_at_the_same_time() {
 
 #[tokio::test]
 async fn opening_again_changes_nothing() {
-    let store = TestStore::new();
+    let store = TestStore::on_sqlite();
     store.user(1).await;
     let schema = |store: &TestStore| -> String {
         let text = "select group_concat(sql, ';') || (select count(*) from migrations) from sqlite_schema";
@@ -43,7 +43,7 @@ async fn a_newer_or_altered_schema_is_refused() {
         ("insert into migrations values (9999, 'from the future', x'00')", "its schema is number 9999"),
         ("update migrations set checksum = x'00'", "its migration 1 is not the one"),
     ] {
-        let store = TestStore::new();
+        let store = TestStore::on_sqlite();
         store.close().await;
         store.outside().execute_batch(change).unwrap();
         let refusal = open(&store.path()).map(drop).unwrap_err().to_string();
@@ -78,7 +78,7 @@ fn a_missing_folder_is_named() {
 #[tokio::test]
 async fn only_its_owner_can_read_the_database() {
     use std::os::unix::fs::PermissionsExt;
-    let store = TestStore::new();
+    let store = TestStore::on_sqlite();
     store.user(1).await;
     for file in fs::read_dir(store.path().parent().unwrap()).unwrap() {
         let file = file.unwrap();

@@ -5,7 +5,7 @@ use crate::support::{T0, TestStore, new_session, new_user};
 
 #[tokio::test]
 async fn no_secret_is_ever_in_the_file() {
-    let store = TestStore::new();
+    let store = TestStore::on_sqlite();
     let (cookie, setup) = (CookieSecret([0xc5; 32]), OneTimeSecret([0x5e; 32]));
     // A stand-in for what the server's hash function would answer: the store is given nothing else.
     let password = "correct horse battery staple";
@@ -28,7 +28,7 @@ async fn no_secret_is_ever_in_the_file() {
 
 #[tokio::test]
 async fn an_error_names_no_values() {
-    let store = TestStore::new();
+    let store = TestStore::on_sqlite();
     store.user(1).await;
     let taken = store.add_user(new_user(1)).await.unwrap_err();
     let mut strange = new_session(1, 1);

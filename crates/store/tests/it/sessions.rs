@@ -3,11 +3,11 @@ use domain::throttle::Limit;
 use domain::{EndedWhy, PasswordHash, Span};
 use store::{NewSession, Revoked, ThrottleKey};
 
-use crate::support::{KEEP, T0, TIMEOUTS, TestStore, new_session, revoked, session_id, user_id};
+use crate::support::{KEEP, T0, TIMEOUTS, new_session, revoked, session_id, user_id};
 
 #[tokio::test]
 async fn a_session_reads_back_as_it_was_opened() {
-    let store = TestStore::new();
+    let store = super::store();
     store.user(1).await;
     let mut new = new_session(1, 1);
     new.user_agent = "é".repeat(200);
@@ -36,7 +36,7 @@ async fn a_session_reads_back_as_it_was_opened() {
 
 #[tokio::test]
 async fn a_login_replaces_rehashes_and_refunds_together() {
-    let store = TestStore::new();
+    let store = super::store();
     store.user(1).await;
     store.session_of(1, 1).await;
     let limit = Limit { burst: 1, every: Span::minutes(1) };
@@ -62,7 +62,7 @@ async fn a_login_replaces_rehashes_and_refunds_together() {
 
 #[tokio::test]
 async fn a_users_sessions_are_counted_and_listed_while_they_admit() {
-    let store = TestStore::new();
+    let store = super::store();
     store.user(1).await;
     store.user(2).await;
     for session in 1..=4 {
@@ -88,7 +88,7 @@ async fn a_users_sessions_are_counted_and_listed_while_they_admit() {
 
 #[tokio::test]
 async fn a_touch_moves_forward_never_past_the_absolute_deadline_and_revives_nothing() {
-    let store = TestStore::new();
+    let store = super::store();
     store.user(1).await;
     let expires_at = store.session_of(1, 1).await.session.expires_at;
     let touched = async |at| {
@@ -110,12 +110,12 @@ async fn a_touch_moves_forward_never_past_the_absolute_deadline_and_revives_noth
 
 #[tokio::test]
 async fn ending_a_session_leaves_one_entry_in_the_log() {
-    let store = TestStore::new();
+    let store = super::store();
     store.user(1).await;
     store.session_of(1, 1).await;
     let receipt = store.end_session(session_id(1), EndedWhy::Logout, KEEP, T0).await.unwrap();
     assert_eq!(revoked(&receipt), [Revoked::Session(session_id(1))]);
-    assert_eq!(store.revocations_since(0).await.unwrap(), receipt.revocations);
+    assert_eq!(store.entries().await, receipt.revocations);
     assert_eq!(store.ended(1).await, Some(EndedWhy::Logout));
     for again in [1, 9] {
         let receipt = store.end_session(session_id(again), EndedWhy::EndedByUser, KEEP, T0).await.unwrap();
@@ -126,7 +126,7 @@ async fn ending_a_session_leaves_one_entry_in_the_log() {
 
 #[tokio::test]
 async fn a_session_expires_only_once_a_stored_deadline_has_passed() {
-    let store = TestStore::new();
+    let store = super::store();
     store.user(1).await;
     let first = store.session_of(1, 1).await.session;
     store.session_of(1, 2).await;
@@ -150,7 +150,7 @@ async fn a_session_expires_only_once_a_stored_deadline_has_passed() {
 
 #[tokio::test]
 async fn nobody_ends_a_session_of_somebody_else() {
-    let store = TestStore::new();
+    let store = super::store();
     store.user(1).await;
     store.user(2).await;
     store.session_of(1, 1).await;
@@ -164,7 +164,7 @@ async fn nobody_ends_a_session_of_somebody_else() {
 
 #[tokio::test]
 async fn all_other_devices_are_logged_out_and_this_one_stays() {
-    let store = TestStore::new();
+    let store = super::store();
     store.user(1).await;
     store.user(2).await;
     for session in 1..=3 {
@@ -180,7 +180,7 @@ async fn all_other_devices_are_logged_out_and_this_one_stays() {
 
 #[tokio::test]
 async fn an_account_has_at_most_100_sessions_and_the_least_recently_seen_give_way() {
-    let store = TestStore::new();
+    let store = super::store();
     store.user(1).await;
     store.user(2).await;
     store.session_of(2, 200).await;
@@ -195,7 +195,7 @@ async fn an_account_has_at_most_100_sessions_and_the_least_recently_seen_give_wa
     assert_eq!(revoked(&opened.replaced.unwrap()), [Revoked::Session(session_id(50))], "that made room enough");
 
     // Two too many, as if the limit had been higher before.
-    store.outside().execute_batch("update sessions set ended_at = null, ended_why = null").unwrap();
+    store.execute("update sessions set ended_at = null, ended_why = null");
     let opened = store.open_session(new_session(1, 101)).await.unwrap().unwrap();
     let receipt = opened.replaced.unwrap();
     let mut ended = revoked(&receipt);
@@ -210,7 +210,7 @@ async fn an_account_has_at_most_100_sessions_and_the_least_recently_seen_give_wa
 
 #[tokio::test]
 async fn a_session_past_a_deadline_gives_way_before_one_that_still_stands() {
-    let store = TestStore::new();
+    let store = super::store();
     store.user(1).await;
     let short = Timeouts { absolute: Span::minutes(1), ..TIMEOUTS };
     let brief = NewSession { timeouts: short, now: T0 + Span(1), ..new_session(1, 0) };
@@ -225,7 +225,7 @@ async fn a_session_past_a_deadline_gives_way_before_one_that_still_stands() {
 
 #[tokio::test]
 async fn all_devices_are_logged_out_at_once() {
-    let store = TestStore::new();
+    let store = super::store();
     store.user(1).await;
     store.user(2).await;
     for session in 0..100 {
@@ -233,7 +233,7 @@ async fn all_devices_are_logged_out_at_once() {
     }
     store.session_of(2, 200).await;
     let all = store.end_all_sessions(user_id(1), EndedWhy::EndedByAdmin, KEEP, T0).await.unwrap();
-    assert_eq!(store.revocations_since(0).await.unwrap(), all.revocations);
+    assert_eq!(store.entries().await, all.revocations);
     assert_eq!(all.revocations.len(), 100);
     assert_eq!([store.ended(50).await, store.ended(200).await], [Some(EndedWhy::EndedByAdmin), None]);
     assert!(store.sessions_of(user_id(1), T0).await.unwrap().is_empty());

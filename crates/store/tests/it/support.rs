@@ -1,12 +1,16 @@
-//! A store in a folder of its own, and ready-made rows.
+//! A store in a folder or schema of its own, and ready-made rows.
 
 use std::ops::Deref;
 use std::path::PathBuf;
 
 use domain::session::Timeouts;
 use domain::{Account, EndedWhy, GrantId, PasswordHash, Roles, SecretHash, SessionId, Span, UnixMillis, UserId};
-use store::{Error, Live, NewGrant, NewSession, NewUser, Options, Receipt, Revoked, RotateRequest, Store};
+use domain::revocation::Revocation;
+use store::{
+    Database, Error, Live, NewGrant, NewSession, NewUser, Options, Position, Receipt, Revoked, RotateRequest, Store,
+};
 use tempfile::TempDir;
+use test_postgres::Schema;
 use tokio::task::JoinSet;
 
 pub(crate) const T0: UnixMillis = UnixMillis(1_800_000_000_000);
@@ -15,22 +19,44 @@ pub(crate) const TIMEOUTS: Timeouts = Timeouts { idle: Span::hours(24), absolute
 
 pub(crate) struct TestStore {
     store: Store,
-    folder: TempDir,
+    place: Place,
+}
+
+enum Place {
+    File(TempDir),
+    Schema(Schema),
 }
 
 impl TestStore {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn on_sqlite() -> Self {
         Self::with_group(256)
     }
 
     pub(crate) fn with_group(group: usize) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let options = Options { group, ..Options::new(folder.path().join("watchword.db")) };
-        Self { store: Store::open(&options).unwrap(), folder }
+        let place = Place::File(tempfile::tempdir().unwrap());
+        Self { store: Store::open(&Options { group, ..place.options() }).unwrap(), place }
     }
 
+    pub(crate) fn on_postgres() -> Self {
+        let place = Place::Schema(Schema::new());
+        Self { store: Store::open(&place.options()).unwrap(), place }
+    }
+
+    /// Another node on the same database.
+    pub(crate) fn beside(&self) -> Store {
+        Store::open(&self.place.options()).unwrap()
+    }
+
+    /// Its file, on SQLite.
     pub(crate) fn path(&self) -> PathBuf {
-        self.folder.path().join("watchword.db")
+        let Place::File(folder) = &self.place else { panic!("this store is no file") };
+        folder.path().join("watchword.db")
+    }
+
+    /// Its schema, on PostgreSQL.
+    pub(crate) fn schema(&self) -> &Schema {
+        let Place::Schema(schema) = &self.place else { panic!("this store is a file") };
+        schema
     }
 
     /// Another process's view of the file.
@@ -41,8 +67,24 @@ impl TestStore {
     /// Closes the store and opens the file again.
     pub(crate) async fn reopened(self) -> Self {
         self.store.close().await;
-        let store = Store::open(&Options::new(self.path())).unwrap();
-        Self { store, folder: self.folder }
+        let store = Store::open(&self.place.options()).unwrap();
+        Self { store, place: self.place }
+    }
+
+    /// Runs a statement as another program.
+    pub(crate) fn execute(&self, sql: &str) {
+        match &self.place {
+            Place::File(_) => self.outside().execute_batch(sql).unwrap(),
+            Place::Schema(schema) => drop(schema.psql(sql)),
+        }
+    }
+
+    /// A count, as another program sees it.
+    pub(crate) fn count(&self, sql: &str) -> i64 {
+        match &self.place {
+            Place::File(_) => self.outside().query_row(sql, [], |row| row.get(0)).unwrap(),
+            Place::Schema(schema) => schema.psql(sql).parse().unwrap(),
+        }
     }
 
     pub(crate) async fn user(&self, n: u8) -> Account {
@@ -59,8 +101,22 @@ impl TestStore {
     }
 
     /// Everything in the revocation log.
+    pub(crate) async fn entries(&self) -> Vec<Revocation> {
+        self.revocations_since(&Position::default()).await.unwrap().revocations
+    }
+
+    /// What it revokes.
     pub(crate) async fn log(&self) -> Vec<Revoked> {
-        self.revocations_since(0).await.unwrap().into_iter().map(|entry| entry.revoked).collect()
+        self.entries().await.into_iter().map(|entry| entry.revoked).collect()
+    }
+}
+
+impl Place {
+    fn options(&self) -> Options {
+        match self {
+            Self::File(folder) => Options::file(folder.path().join("watchword.db")),
+            Self::Schema(schema) => Options::new(Database::Server(schema.url().parse().unwrap())),
+        }
     }
 }
 

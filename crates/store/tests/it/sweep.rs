@@ -3,11 +3,11 @@ use domain::throttle::Limit;
 use domain::{EndedWhy, SecretHash, Span};
 use store::{NewSession, Revoked, ThrottleKey};
 
-use crate::support::{KEEP, T0, TIMEOUTS, TestStore, new_session, revoked, session_id};
+use crate::support::{KEEP, T0, TIMEOUTS, new_session, revoked, session_id};
 
 #[tokio::test]
 async fn what_timed_out_ends_and_what_matters_to_nobody_goes() {
-    let store = TestStore::new();
+    let store = super::store();
     store.user(1).await;
     for session in 1..=3 {
         store.session_of(1, session).await;
@@ -28,8 +28,7 @@ async fn what_timed_out_ends_and_what_matters_to_nobody_goes() {
     assert_eq!((swept.sessions, swept.revocations, swept.throttles, swept.offers), (1, 1, 1, 1));
     assert!(!swept.is_full());
     assert!(store.session(session_id(1)).await.unwrap().is_none());
-    let grants: i64 = store.outside().query_row("select count(*) from grants", [], |row| row.get(0)).unwrap();
-    assert_eq!(grants, 2);
+    assert_eq!(store.count("select count(*) from grants"), 2);
     assert_eq!(store.ended(2).await, Some(EndedWhy::Expired));
     assert_eq!(store.ended(3).await, None);
     assert_eq!(store.log().await, [Revoked::Session(session_id(2))]);
@@ -37,7 +36,7 @@ async fn what_timed_out_ends_and_what_matters_to_nobody_goes() {
 
 #[tokio::test]
 async fn the_end_of_a_session_is_kept_until_the_youngest_possible_access_token_has_expired() {
-    let store = TestStore::new();
+    let store = super::store();
     store.user(1).await;
     let now = T0 + TIMEOUTS.idle + SEEN_INTERVAL;
     for (session, max_access_exp, last_exp) in [(1, T0, now), (2, now + Span::minutes(9), now + Span::minutes(9))] {
@@ -50,7 +49,7 @@ async fn the_end_of_a_session_is_kept_until_the_youngest_possible_access_token_h
 
 #[tokio::test]
 async fn the_clock_floor_never_goes_back() {
-    let store = TestStore::new();
+    let store = super::store();
     assert_eq!(store.clock_floor().await.unwrap(), None);
     for (now, floor) in [(T0, T0), (T0 - Span(1), T0), (T0 + Span(1), T0 + Span(1))] {
         store.raise_clock_floor(now).await.unwrap();
@@ -61,7 +60,7 @@ async fn the_clock_floor_never_goes_back() {
 
 #[tokio::test]
 async fn the_clock_floor_can_be_forgotten_by_name_only() {
-    let store = TestStore::new();
+    let store = super::store();
     store.raise_clock_floor(T0 + Span::days(365)).await.unwrap();
     store.danger_reset_clock_floor(T0).await.unwrap();
     assert_eq!(store.clock_floor().await.unwrap(), Some(T0));
@@ -69,7 +68,7 @@ async fn the_clock_floor_can_be_forgotten_by_name_only() {
 
 #[tokio::test]
 async fn what_tells_the_master_key_is_written_once() {
-    let store = TestStore::new();
+    let store = super::store();
     assert_eq!(store.master_key_check().await.unwrap(), None);
     assert_eq!(store.set_master_key_check(7).await.unwrap(), 7);
     assert_eq!(store.set_master_key_check(8).await.unwrap(), 7);

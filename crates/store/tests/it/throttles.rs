@@ -2,7 +2,7 @@ use domain::throttle::Limit;
 use domain::{Span, UnixMillis};
 use store::ThrottleKey;
 
-use crate::support::{T0, TestStore, at_once};
+use crate::support::{T0, at_once};
 
 const LIMIT: Limit = Limit { burst: 3, every: Span::minutes(1) };
 const KEY: ThrottleKey = ThrottleKey([1; 16]);
@@ -10,7 +10,7 @@ const OTHER: ThrottleKey = ThrottleKey([2; 16]);
 
 #[tokio::test]
 async fn a_refused_charge_records_nothing() {
-    let store = TestStore::new();
+    let store = super::store();
     let tight = Limit { burst: 1, every: Span::hours(1) };
     assert_eq!(store.charge(vec![(OTHER, tight)], T0).await.unwrap(), None);
     for _ in 0..10 {
@@ -26,7 +26,7 @@ async fn a_refused_charge_records_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn tries_made_at_the_same_time_never_exceed_the_burst() {
-    let store = TestStore::new();
+    let store = super::store();
     let charge = |now: UnixMillis| {
         let store = store.clone();
         async move { store.charge(vec![(KEY, LIMIT)], now).await.unwrap() }
@@ -38,7 +38,7 @@ async fn tries_made_at_the_same_time_never_exceed_the_burst() {
 
 #[tokio::test]
 async fn a_key_that_is_named_twice_is_charged_twice() {
-    let store = TestStore::new();
+    let store = super::store();
     assert_eq!(store.charge(vec![(KEY, LIMIT), (KEY, LIMIT)], T0).await.unwrap(), None);
     assert_eq!(store.charge(vec![(KEY, LIMIT), (KEY, LIMIT)], T0).await.unwrap(), Some(Span::minutes(1)));
     assert_eq!(store.charge(vec![(KEY, LIMIT)], T0).await.unwrap(), None);
@@ -46,7 +46,7 @@ async fn a_key_that_is_named_twice_is_charged_twice() {
 
 #[tokio::test]
 async fn a_try_that_is_given_back_can_be_made_again_and_no_more_than_that() {
-    let store = TestStore::new();
+    let store = super::store();
     for now in [T0, T0 + Span::hours(1)] {
         store.charge(vec![(KEY, LIMIT); 3], now).await.unwrap();
         store.refund(vec![(KEY, LIMIT), (OTHER, LIMIT)], now).await.unwrap();

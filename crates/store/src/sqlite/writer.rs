@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::Error;
 use crate::sql::Sql;
+use crate::{Error, ready};
 
 /// The writing connection, on its own thread.
 pub(crate) struct Writer {
@@ -39,7 +39,7 @@ pub(crate) trait Job: Send {
 
 /// A caller's work and where the outcome goes.
 pub(crate) struct Request<F, T> {
-    work: Option<F>,
+    work: F,
     outcome: Option<Result<T, Error>>,
     reply: oneshot::Sender<Result<T, Error>>,
 }
@@ -102,7 +102,7 @@ impl Writer {
     /// Runs one request so that its failure undoes only itself. An error concerns the whole group.
     fn step(&self, job: &mut dyn Job) -> Result<(), Error> {
         self.execute("savepoint job")?;
-        if !job.run(Sql(&self.connection)) {
+        if !job.run(Sql::Sqlite(&self.connection)) {
             self.execute("rollback to job")?;
         }
         // A full disk makes SQLite roll back the whole transaction: then this fails, and nobody is told success.
@@ -139,13 +139,13 @@ impl Writer {
 
 impl<F, T> Request<F, T> {
     pub(crate) fn new(work: F, reply: oneshot::Sender<Result<T, Error>>) -> Self {
-        Self { work: Some(work), outcome: None, reply }
+        Self { work, outcome: None, reply }
     }
 }
 
 impl<F, T> Job for Request<F, T>
 where
-    F: FnOnce(Sql<'_>) -> Result<T, Error> + Send,
+    F: AsyncFn(Sql<'_>) -> Result<T, Error> + Send,
     T: Send,
 {
     fn is_wanted(&self) -> bool {
@@ -153,8 +153,7 @@ where
     }
 
     fn run(&mut self, sql: Sql<'_>) -> bool {
-        let work = self.work.take().expect("a request runs once");
-        let outcome = catch_unwind(AssertUnwindSafe(|| work(sql)))
+        let outcome = catch_unwind(AssertUnwindSafe(|| ready((self.work)(sql))))
             .unwrap_or_else(|_| Err(Error::broken("a store function panicked")));
         self.outcome.insert(outcome).is_ok()
     }
@@ -169,37 +168,45 @@ where
 
 #[cfg(test)]
 mod tests {
-    use std::future::ready;
+    use std::cell::Cell;
+    use std::future::ready as at_once;
     use std::time::Duration;
 
     use tempfile::TempDir;
     use tokio::task::{JoinHandle, JoinSet};
 
+    use super::super::Sqlite;
     use super::*;
-    use crate::{Options, Store};
 
     /// A store that does not wait for other processes.
-    fn store() -> (Store, TempDir) {
+    fn store() -> (Sqlite, TempDir) {
         let folder = tempfile::tempdir().unwrap();
-        let options = Options::new(folder.path().join("watchword.db"));
-        (Store::open_waiting(&options, Duration::ZERO).unwrap(), folder)
+        let path = folder.path().join("watchword.db");
+        (Sqlite::open_waiting(&path, 256, 4, Duration::ZERO).unwrap(), folder)
     }
 
-    fn note(sql: Sql<'_>, name: &str) -> Result<usize, Error> {
-        sql.run("insert into meta (name, value) values ($1, 0)", &[&name])
+    async fn note(sql: Sql<'_>, name: &str) -> Result<usize, Error> {
+        sql.run("insert into meta (name, value) values ($1, 0)", &[&name]).await
     }
 
-    async fn notes(store: &Store) -> i64 {
-        store.read(|sql| sql.one("select count(*) from meta", &[], |row| row.take())).unwrap().unwrap()
+    fn notes(store: &Sqlite) -> i64 {
+        let count = async |sql: Sql<'_>| sql.one("select count(*) from meta", &[], |row| row.take()).await;
+        store.read(count).unwrap().unwrap()
+    }
+
+    fn execute(sql: Sql<'_>, text: &str) -> rusqlite::Result<()> {
+        let Sql::Sqlite(connection) = sql else { unreachable!("the store is on SQLite") };
+        connection.execute_batch(text)
     }
 
     /// Keeps the writer busy until told to go on.
-    async fn hold(store: &Store) -> (JoinHandle<Result<(), Error>>, std::sync::mpsc::Sender<()>) {
+    async fn hold(store: &Sqlite) -> (JoinHandle<Result<(), Error>>, std::sync::mpsc::Sender<()>) {
         let (started, has_started) = oneshot::channel();
         let (go, may_go) = std::sync::mpsc::channel();
         let store = store.clone();
-        let hold = move |_: Sql<'_>| {
-            started.send(()).unwrap();
+        let started = Cell::new(Some(started));
+        let hold = async move |_: Sql<'_>| {
+            started.take().unwrap().send(()).unwrap();
             may_go.recv().map_err(|_| Error::Unavailable)
         };
         let held = tokio::spawn(async move { store.write(hold).await });
@@ -208,19 +215,19 @@ mod tests {
     }
 
     /// Runs `spoil` between two others, all three in one group.
-    async fn in_the_middle<T: Send + 'static>(
-        store: &Store,
-        spoil: fn(Sql<'_>) -> Result<T, Error>,
+    async fn in_the_middle(
+        store: &Sqlite,
+        spoil: impl AsyncFn(Sql<'_>) -> Result<(), Error> + Send + 'static,
     ) -> [Option<Error>; 3] {
         let (started, has_started) = std::sync::mpsc::channel();
         let (go, may_go) = std::sync::mpsc::channel();
-        let first = store.write(move |sql| {
+        let first = store.write(async move |sql| {
             started.send(()).unwrap();
             may_go.recv().unwrap();
-            note(sql, "first")
+            note(sql, "first").await
         });
         let rest = async {
-            let (spoiled, last) = (store.write(spoil), store.write(|sql| note(sql, "last")));
+            let (spoiled, last) = (store.write(spoil), store.write(async |sql| note(sql, "last").await));
             // Polled in order: when the third is, the first holds the group open and the second waits in the queue.
             let open = async { has_started.recv().and(go.send(()).map_err(|_| std::sync::mpsc::RecvError)).unwrap() };
             tokio::join!(biased; spoiled, last, open)
@@ -232,33 +239,34 @@ mod tests {
     #[tokio::test]
     async fn a_panic_undoes_one_request_and_the_writer_goes_on() {
         let (store, _folder) = store();
-        let outcomes = in_the_middle(&store, |sql| -> Result<(), Error> {
-            note(sql, "spoiled")?;
+        let outcomes = in_the_middle(&store, async |sql| {
+            note(sql, "spoiled").await?;
             panic!("on purpose")
         })
         .await;
         assert!(matches!(outcomes, [None, Some(Error::Broken(_)), None]), "{outcomes:?}");
-        assert_eq!(notes(&store).await, 2);
+        assert_eq!(notes(&store), 2);
     }
 
     #[tokio::test]
     async fn an_error_undoes_what_its_own_request_did() {
         let (store, _folder) = store();
-        let outcomes = in_the_middle(&store, |sql| {
-            note(sql, "spoiled")?;
-            Err::<(), _>(Error::Taken("username"))
+        let outcomes = in_the_middle(&store, async |sql| {
+            note(sql, "spoiled").await?;
+            Err(Error::Taken("username"))
         })
         .await;
         assert!(matches!(outcomes, [None, Some(Error::Taken("username")), None]), "{outcomes:?}");
-        assert_eq!(notes(&store).await, 2);
+        assert_eq!(notes(&store), 2);
     }
 
     #[tokio::test]
     async fn nobody_is_told_success_when_the_commit_fails() {
         let (store, _folder) = store();
-        let outcomes = in_the_middle(&store, |sql| {
+        let outcomes = in_the_middle(&store, async |sql| {
             // A grant without its session, which is noticed only at the commit.
-            sql.0.execute_batch(
+            execute(
+                sql,
                 "pragma defer_foreign_keys = on;
                 insert into grants values (zeroblob(16), zeroblob(16), '', '', 0, 0)",
             )?;
@@ -266,23 +274,23 @@ mod tests {
         })
         .await;
         assert!(outcomes.iter().all(|outcome| matches!(outcome, Some(Error::Broken(_)))), "{outcomes:?}");
-        assert_eq!(notes(&store).await, 0);
-        store.write(|sql| note(sql, "afterwards")).await.unwrap();
-        assert_eq!((notes(&store).await, store.commits()), (1, 1));
+        assert_eq!(notes(&store), 0);
+        store.write(async |sql| note(sql, "afterwards").await).await.unwrap();
+        assert_eq!((notes(&store), store.commits()), (1, 1));
     }
 
     #[tokio::test]
     async fn nobody_is_told_success_when_the_database_rolls_back_by_itself() {
         let (store, _folder) = store();
-        let outcomes = in_the_middle(&store, |sql| {
+        let outcomes = in_the_middle(&store, async |sql| {
             // What SQLite does by itself when the disk is full.
-            sql.0.execute_batch("rollback")?;
-            Err::<(), _>(Error::broken("disk full"))
+            execute(sql, "rollback")?;
+            Err(Error::broken("disk full"))
         })
         .await;
         assert!(outcomes.iter().all(|outcome| matches!(outcome, Some(Error::Broken(_)))), "{outcomes:?}");
-        assert_eq!(notes(&store).await, 0);
-        store.write(|sql| note(sql, "afterwards")).await.unwrap();
+        assert_eq!(notes(&store), 0);
+        store.write(async |sql| note(sql, "afterwards").await).await.unwrap();
     }
 
     #[tokio::test]
@@ -290,10 +298,10 @@ mod tests {
         let (store, folder) = store();
         let outside = Connection::open(folder.path().join("watchword.db")).unwrap();
         outside.execute_batch("begin immediate").unwrap();
-        assert!(matches!(store.write(|sql| note(sql, "early")).await, Err(Error::Unavailable)));
-        assert_eq!(notes(&store).await, 0, "reading goes on");
+        assert!(matches!(store.write(async |sql| note(sql, "early").await).await, Err(Error::Unavailable)));
+        assert_eq!(notes(&store), 0, "reading goes on");
         outside.execute_batch("rollback").unwrap();
-        store.write(|sql| note(sql, "later")).await.unwrap();
+        store.write(async |sql| note(sql, "later").await).await.unwrap();
     }
 
     #[tokio::test]
@@ -303,7 +311,7 @@ mod tests {
         let mut waiting = JoinSet::new();
         for _ in 0..5000 {
             let store = store.clone();
-            waiting.spawn(async move { store.write(|_| Ok(())).await });
+            waiting.spawn(async move { store.write(async |_| Ok(())).await });
         }
         let mut turned_away = 0;
         while turned_away < 5000 - 4096 {
@@ -321,13 +329,13 @@ mod tests {
         let (held, go) = hold(&store).await;
         tokio::select! {
             biased;
-            _ = store.write(|sql| note(sql, "abandoned")) => panic!("the writer is held up"),
-            () = ready(()) => {}
+            _ = store.write(async |sql| note(sql, "abandoned").await) => panic!("the writer is held up"),
+            () = at_once(()) => {}
         }
         go.send(()).unwrap();
-        store.write(|sql| note(sql, "wanted")).await.unwrap();
+        store.write(async |sql| note(sql, "wanted").await).await.unwrap();
         held.await.unwrap().unwrap();
-        let names = store.read(|sql| sql.all("select name from meta", &[], |row| row.take::<String>())).unwrap();
-        assert_eq!(names, ["wanted"]);
+        let names = async |sql: Sql<'_>| sql.all("select name from meta", &[], |row| row.take::<String>()).await;
+        assert_eq!(store.read(names).unwrap(), ["wanted"]);
     }
 }

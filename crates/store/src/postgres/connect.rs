@@ -1,0 +1,131 @@
+//! Making a connection: how long that may take, and what every one of them is set to.
+
+use std::cell::RefCell;
+use std::fmt;
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+use tokio_postgres::Config;
+use tokio_postgres::config::TargetSessionAttrs;
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use super::session::Session;
+use super::tls;
+use super::url::PostgresUrl;
+use crate::OpenError;
+
+/// How long it may take to reach one address of the server.
+const REACH: Duration = Duration::from_secs(2);
+
+/// How long a connection may take to be ready, encryption and login included.
+const CONNECT: Duration = Duration::from_secs(4);
+
+/// When an idle connection is first asked whether its other end is there, how often then, and how often in vain.
+const KEEPALIVE: (Duration, Duration, u32) = (Duration::from_secs(30), Duration::from_secs(10), 3);
+
+/// How long sent bytes may stay without a receipt until the connection counts as dead.
+const UNACKNOWLEDGED: Duration = Duration::from_secs(10);
+
+/// The oldest version whose behaviour the tests know.
+const OLDEST: i64 = 15;
+
+/// What each connection is set to, and what is read from it. The server gives up before the caller does: a statement after
+/// 4 s, waiting for a lock after 2 s, a transaction that was left alone after 10 s. A commit that is answered is on disk,
+/// and on the synchronous standby if there is one; what the administrator has set more strictly stays.
+const SETTINGS: &str = "select
+    current_setting('server_version_num')::bigint / 10000,
+    current_setting('fsync'),
+    set_config('statement_timeout', '4s', false),
+    set_config('lock_timeout', '2s', false),
+    set_config('idle_in_transaction_session_timeout', '10s', false),
+    set_config('default_transaction_isolation', 'read committed', false),
+    set_config('synchronous_commit', case current_setting('synchronous_commit')
+        when 'remote_apply' then 'remote_apply' else 'on' end, false)";
+
+/// Makes connections to one server.
+pub(super) struct Connector {
+    config: Config,
+    tls: MakeRustlsConnect,
+    /// As it may be shown.
+    pub(super) shown: String,
+    /// What keeps the connections going, until their sessions are dropped.
+    running: RefCell<JoinSet<()>>,
+}
+
+/// Why there is no connection.
+#[derive(Debug)]
+pub(super) enum Refusal {
+    /// Nobody answered in time.
+    Silence,
+    /// The server answered, or the network did.
+    Said(tokio_postgres::Error),
+    /// The server is older than any that is known to work.
+    Old(i64),
+}
+
+impl Connector {
+    pub(super) fn new(url: &PostgresUrl) -> Result<Self, OpenError> {
+        let mut config = url.config().clone();
+        config.application_name(config.get_application_name().unwrap_or("watchword").to_owned());
+        // A standby could answer questions, but would not hear of what was just revoked, and could not write.
+        config.target_session_attrs(TargetSessionAttrs::ReadWrite);
+        config.connect_timeout(REACH);
+        config.tcp_user_timeout(UNACKNOWLEDGED);
+        config.keepalives_idle(KEEPALIVE.0).keepalives_interval(KEEPALIVE.1).keepalives_retries(KEEPALIVE.2);
+        let tls = tls::connector(url)?;
+        Ok(Self { config, tls, shown: url.to_string(), running: RefCell::default() })
+    }
+
+    /// A connection that is ready for store functions.
+    pub(super) async fn connect(&self) -> Result<Session, Refusal> {
+        let made = async {
+            let (client, connection) = self.config.connect(self.tls.clone()).await?;
+            {
+                let mut running = self.running.borrow_mut();
+                while running.try_join_next().is_some() {}
+                // Its error is the error of whatever statement was under way.
+                running.spawn_local(async move { drop(connection.await) });
+            }
+            let settings = client.query_typed(SETTINGS, &[]).await?;
+            let read = settings.first().map(|row| Ok::<_, tokio_postgres::Error>((row.try_get(0)?, row.try_get(1)?)));
+            let (version, fsync): (i64, String) = read.transpose()?.unwrap_or_default();
+            if version < OLDEST {
+                return Err(Refusal::Old(version));
+            }
+            Ok((Session::new(client), fsync))
+        };
+        let (session, fsync) = timeout(CONNECT, made).await.unwrap_or(Err(Refusal::Silence))?;
+        if fsync == "off" {
+            tracing::warn!("PostgreSQL runs with fsync = off: what is acknowledged may be lost when the power fails");
+        }
+        Ok(session)
+    }
+
+    /// Waits until every connection has said goodbye to the server.
+    pub(super) async fn closed(&self) {
+        let mut running = self.running.take();
+        while running.join_next().await.is_some() {}
+    }
+}
+
+impl From<tokio_postgres::Error> for Refusal {
+    fn from(error: tokio_postgres::Error) -> Self {
+        Self::Said(error)
+    }
+}
+
+impl fmt::Display for Refusal {
+    /// Without values: an error of the server may hold some in its details.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Silence => write!(f, "nobody answered within {} seconds", CONNECT.as_secs()),
+            Self::Old(version) => write!(f, "the server is PostgreSQL {version}, older than {OLDEST}"),
+            Self::Said(error) => match (error.as_db_error(), std::error::Error::source(error)) {
+                (Some(refusal), _) => write!(f, "{}", super::fault::describe(refusal)),
+                (None, Some(source)) => write!(f, "{source}"),
+                (None, None) => write!(f, "{error}"),
+            },
+        }
+    }
+}

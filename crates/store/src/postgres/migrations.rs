@@ -1,0 +1,130 @@
+//! Opening the database: what is wrong with the server or the schema is said here, and what is missing is made.
+
+use aws_lc_rs::digest::{SHA256, digest};
+use tokio_postgres::Client;
+use tokio_postgres::error::SqlState;
+
+use super::connect::{Connector, Refusal};
+use super::fault::describe;
+use super::session::{LOCKS, Session};
+use crate::OpenError;
+use crate::migrations::{MIGRATIONS, Migration, newest};
+
+/// Connects and brings the schema up to date. Many nodes may do so at once: one of them migrates, the others wait for it
+/// and find nothing left to do.
+pub(super) async fn open(connector: &Connector) -> Result<Session, OpenError> {
+    let database = connector.shown.as_str();
+    let session = connector.connect().await.map_err(|refusal| refused(database, refusal))?;
+    let opened = migrate(session.client(), database).await;
+    opened.map(|()| session)
+}
+
+async fn migrate(client: &Client, database: &str) -> Result<(), OpenError> {
+    let failed = |error| failure(database, error);
+    // A role that may not make tables can open a database that is up to date.
+    if missing(client, database).await?.is_empty() {
+        return Ok(());
+    }
+    // Making an index may take long; waiting for the node that makes it, too.
+    client
+        .batch_execute("begin; set local statement_timeout = 0; set local lock_timeout = '5min'")
+        .await
+        .map_err(failed)?;
+    client
+        .query_typed("select pg_advisory_xact_lock($1)", &[(&LOCKS, tokio_postgres::types::Type::INT8)])
+        .await
+        .map_err(failed)?;
+    for migration in missing(client, database).await? {
+        apply(client, migration).await.map_err(failed)?;
+    }
+    client.batch_execute("commit").await.map_err(failed)
+}
+
+/// The migrations that are still to be applied.
+async fn missing(client: &Client, database: &str) -> Result<Vec<&'static Migration>, OpenError> {
+    let failed = |error| failure(database, error);
+    let found = client.query_typed(FOUND, &[]).await.map_err(failed)?;
+    let (is_ours, is_empty): (bool, bool) = match found.first() {
+        Some(row) => (row.get(0), row.get(1)),
+        None => (false, false),
+    };
+    if !is_ours && !is_empty {
+        return Err(OpenError::NotOurs(database.to_owned()));
+    }
+    if !is_ours {
+        return Ok(MIGRATIONS.iter().collect());
+    }
+    let applied = client.query_typed("select number, checksum from migrations order by number desc", &[]);
+    let applied: Vec<(i64, Vec<u8>)> =
+        applied.await.map_err(failed)?.iter().map(|row| (row.get(0), row.get(1))).collect();
+    if let Some(&(found, _)) = applied.first().filter(|(number, _)| *number > newest()) {
+        return Err(OpenError::Newer { database: database.to_owned(), found, known: newest() });
+    }
+    let mut missing = Vec::new();
+    for migration in MIGRATIONS {
+        let checksum = digest(&SHA256, migration.postgres.as_bytes());
+        match applied.iter().find(|(number, _)| *number == migration.number) {
+            Some((_, was)) if was == checksum.as_ref() => {}
+            Some(_) => return Err(OpenError::Altered { database: database.to_owned(), number: migration.number }),
+            None => missing.push(migration),
+        }
+    }
+    Ok(missing)
+}
+
+async fn apply(client: &Client, migration: &Migration) -> Result<(), tokio_postgres::Error> {
+    client.batch_execute(MIGRATIONS_TABLE).await?;
+    client.batch_execute(migration.postgres).await?;
+    let checksum = digest(&SHA256, migration.postgres.as_bytes());
+    let record = "insert into migrations (number, name, checksum) values ($1, $2, $3)";
+    client.execute(record, &[&migration.number, &migration.name, &checksum.as_ref()]).await.map(drop)
+}
+
+/// Whether the schema is Watchword's, and whether it has none of the tables that would be in the way.
+const FOUND: &str = "select
+    (select count(*) = 3 from information_schema.columns where table_schema = current_schema()
+        and table_name = 'migrations' and column_name in ('number', 'name', 'checksum')),
+    (select count(*) = 0 from information_schema.tables where table_schema = current_schema() and table_name in
+        ('migrations', 'users', 'setup_offers', 'sessions', 'grants', 'revocations', 'throttles', 'signing_keys', 'meta'))";
+
+const MIGRATIONS_TABLE: &str = "create table if not exists migrations (
+    number bigint not null primary key,
+    name text not null,
+    checksum bytea not null
+)";
+
+/// Why there is no connection, in words for the person who starts the server.
+fn refused(database: &str, refusal: Refusal) -> OpenError {
+    let (database, why) = (database.to_owned(), refusal.to_string());
+    match refusal {
+        Refusal::Silence => OpenError::Unreachable { database, why },
+        Refusal::Old(version) => OpenError::TooOld { database, version },
+        Refusal::Said(error) => failure(&database, error),
+    }
+}
+
+fn failure(database: &str, error: tokio_postgres::Error) -> OpenError {
+    let database = database.to_owned();
+    let why = Refusal::Said(error);
+    let text = why.to_string();
+    let Refusal::Said(error) = why else { unreachable!("it was just made") };
+    let Some(refusal) = error.as_db_error() else {
+        return match std::error::Error::source(&error).and_then(|source| source.downcast_ref::<std::io::Error>()) {
+            Some(io) if io.get_ref().is_some_and(|inner| inner.is::<rustls::Error>()) => {
+                OpenError::Tls { database, why: text }
+            }
+            Some(_) => OpenError::Unreachable { database, why: text },
+            None => OpenError::Failed { database, source: text.into() },
+        };
+    };
+    let code = refusal.code();
+    if [SqlState::INVALID_PASSWORD, SqlState::INVALID_AUTHORIZATION_SPECIFICATION].contains(code) {
+        OpenError::Login { database, why: refusal.message().to_owned() }
+    } else if *code == SqlState::INVALID_CATALOG_NAME {
+        OpenError::NoDatabase(database)
+    } else if [SqlState::INSUFFICIENT_PRIVILEGE, SqlState::INVALID_SCHEMA_NAME].contains(code) {
+        OpenError::NotAllowed { database, why: refusal.message().to_owned() }
+    } else {
+        OpenError::Failed { database, source: describe(refusal).into() }
+    }
+}

@@ -1,0 +1,153 @@
+//! The engine for many nodes: a thread of its own that runs store functions on pooled connections to PostgreSQL.
+//!
+//! The thread exists so that what is begun is finished although the caller leaves, as on SQLite, and because the futures of
+//! store functions need not be `Send`. It waits for the network and decodes rows; the work is done by the server.
+
+mod connect;
+mod fault;
+mod migrations;
+mod pool;
+mod session;
+mod tls;
+mod url;
+
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::task::{JoinSet, LocalSet};
+
+use crate::sql::Sql;
+use crate::{Error, OpenError};
+use connect::Connector;
+pub(crate) use pool::Mode;
+use pool::Pool;
+pub(crate) use session::Session;
+pub use url::{PostgresUrl, UrlError};
+
+/// The way to the thread that talks with the server.
+#[derive(Clone)]
+pub(crate) struct Postgres {
+    messages: mpsc::UnboundedSender<Message>,
+    places: Arc<Semaphore>,
+    commits: Arc<AtomicU64>,
+}
+
+enum Message {
+    Job(Job),
+    /// Finish what was sent before, close every connection, and answer.
+    Close(oneshot::Sender<()>),
+}
+
+type Job = Box<dyn FnOnce(Rc<Pool>) -> Pin<Box<dyn Future<Output = ()>>> + Send>;
+
+/// How many callers may wait. More would only wait longer than they can.
+const CALLERS: usize = 4096;
+
+impl Postgres {
+    /// Connects, checks the server, and brings the schema up to date. Blocks this thread meanwhile.
+    pub(crate) fn open(url: &PostgresUrl) -> Result<Self, OpenError> {
+        let failed = |error| OpenError::Failed { database: url.to_string(), source: Box::new(error) };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
+        let commits = Arc::new(AtomicU64::new(0));
+        let connector = Connector::new(url)?;
+        let (messages, inbox) = mpsc::unbounded_channel();
+        let (opened, outcome) = std::sync::mpsc::channel();
+        let counter = commits.clone();
+        let serve = move || {
+            LocalSet::new().block_on(&runtime, async move {
+                match migrations::open(&connector).await {
+                    Ok(first) => {
+                        let pool = Pool::new(connector, first, counter);
+                        // Whoever opens waits for it.
+                        let _ = opened.send(Ok(()));
+                        serve(Rc::new(pool), inbox).await;
+                    }
+                    Err(error) => drop(opened.send(Err(error))),
+                }
+            });
+        };
+        thread::Builder::new().name("store-postgres".into()).spawn(serve).map_err(failed)?;
+        let gone = |_| OpenError::Failed { database: url.to_string(), source: "its thread ended".into() };
+        outcome.recv().map_err(gone)??;
+        Ok(Self { messages, places: Arc::new(Semaphore::new(CALLERS)), commits })
+    }
+
+    pub(crate) fn commits(&self) -> u64 {
+        self.commits.load(Ordering::Relaxed)
+    }
+
+    /// Runs `work`. Begun, it is finished, whether or not the caller still waits.
+    pub(crate) async fn run<T, F>(&self, mode: Mode, work: F) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        F: AsyncFn(Sql<'_>) -> Result<T, Error> + Send + 'static,
+    {
+        let place = self.places.clone().try_acquire_owned().map_err(|_| Error::Unavailable)?;
+        let (reply, outcome) = oneshot::channel();
+        let job: Job = Box::new(move |pool| Box::pin(run(pool, mode, work, reply, place)));
+        self.messages.send(Message::Job(job)).map_err(|_| Error::Unavailable)?;
+        outcome.await.unwrap_or(Err(Error::Unavailable))
+    }
+
+    pub(crate) async fn close(&self) {
+        let (reply, closed) = oneshot::channel();
+        if self.messages.send(Message::Close(reply)).is_ok() {
+            // Without an answer it was closed by somebody else's call.
+            let _ = closed.await;
+        }
+    }
+}
+
+async fn run<T, F>(
+    pool: Rc<Pool>,
+    mode: Mode,
+    work: F,
+    mut reply: oneshot::Sender<Result<T, Error>>,
+    _place: OwnedSemaphorePermit,
+) where
+    F: AsyncFn(Sql<'_>) -> Result<T, Error>,
+{
+    let outcome = tokio::select! {
+        biased;
+        // Nothing is begun for a caller who has gone: whoever gave up waiting may ask again.
+        () = reply.closed() => return,
+        turn = pool.turn() => match turn {
+            Ok(turn) => pool.run(turn, mode, &work).await,
+            Err(error) => Err(error),
+        },
+    };
+    // The caller may have gone away; what was committed stays committed.
+    let _ = reply.send(outcome);
+}
+
+async fn serve(pool: Rc<Pool>, mut inbox: mpsc::UnboundedReceiver<Message>) {
+    let mut jobs = JoinSet::new();
+    let mut close = None;
+    while close.is_none() {
+        tokio::select! {
+            biased;
+            message = inbox.recv() => match message {
+                Some(Message::Job(job)) => drop(jobs.spawn_local(job(pool.clone()))),
+                Some(Message::Close(reply)) => close = Some(reply),
+                None => break,
+            },
+            Some(_) = jobs.join_next() => {}
+        }
+    }
+    inbox.close();
+    while let Some(message) = inbox.recv().await {
+        if let Message::Job(job) = message {
+            jobs.spawn_local(job(pool.clone()));
+        }
+    }
+    while jobs.join_next().await.is_some() {}
+    pool.close().await;
+    if let Some(reply) = close {
+        // Whoever asked may have stopped waiting; the connections are closed all the same.
+        let _ = reply.send(());
+    }
+}

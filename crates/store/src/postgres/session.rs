@@ -1,0 +1,141 @@
+//! One connection: statements prepared once, a transaction that begins when it is needed, and what went wrong in it.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+
+use futures_util::TryStreamExt;
+use futures_util::future::join;
+use tokio_postgres::types::Type;
+use tokio_postgres::{Client, Row, Statement};
+
+use super::fault::{Fault, judge};
+use super::pool::Mode;
+use crate::Error;
+use crate::datum::Value;
+
+/// A connection to the server, used by one store function at a time.
+pub(crate) struct Session {
+    client: Client,
+    statements: RefCell<HashMap<&'static str, Statement>>,
+    transaction: Cell<Transaction>,
+    fault: Cell<Option<Fault>>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Transaction {
+    /// Each statement is one of its own.
+    None,
+    /// Begins with the first statement.
+    Due,
+    Open,
+}
+
+impl Session {
+    pub(super) fn new(client: Client) -> Self {
+        let (transaction, fault) = (Cell::new(Transaction::None), Cell::new(None));
+        Self { client, statements: RefCell::default(), transaction, fault }
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.client.is_closed()
+    }
+
+    /// The first thing that went wrong since [`Session::start`].
+    pub(super) fn fault(&self) -> Option<Fault> {
+        self.fault.get()
+    }
+
+    /// Makes ready for a store function.
+    pub(super) fn start(&self, mode: Mode) {
+        self.fault.set(None);
+        self.transaction.set(if mode == Mode::Write { Transaction::Due } else { Transaction::None });
+    }
+
+    /// Commits, if anything was begun. True if something was.
+    pub(super) async fn commit(&self) -> Result<bool, Error> {
+        let was = self.transaction.replace(Transaction::None);
+        if was == Transaction::Open {
+            self.client.batch_execute("commit").await.map_err(|error| self.failed(&error))?;
+        }
+        Ok(was == Transaction::Open)
+    }
+
+    /// Undoes everything. False: the connection cannot be used any more.
+    pub(super) async fn roll_back(&self) -> bool {
+        match self.transaction.replace(Transaction::None) {
+            Transaction::Open => self.client.batch_execute("rollback").await.is_ok(),
+            _ => true,
+        }
+    }
+
+    pub(crate) async fn query(&self, text: &'static str, values: &[&dyn Value]) -> Result<Vec<Row>, Error> {
+        let statement = self.statement(text, values).await?;
+        let rows = async {
+            let rows = self.client.query_raw(&statement, values.iter().map(|value| value.datum())).await?;
+            rows.try_collect().await
+        };
+        self.run(text, rows).await
+    }
+
+    pub(crate) async fn execute(&self, text: &'static str, values: &[&dyn Value]) -> Result<usize, Error> {
+        let statement = self.statement(text, values).await?;
+        let changed = self.client.execute_raw(&statement, values.iter().map(|value| value.datum()));
+        Ok(self.run(text, changed).await? as usize)
+    }
+
+    /// Waits for the lock of this number, and holds it to the end of the transaction.
+    pub(crate) async fn lock(&self, number: i64) -> Result<(), Error> {
+        self.query("select pg_advisory_xact_lock($1)", &[&(LOCKS | number)]).await.map(drop)
+    }
+
+    /// The connection itself, for what happens outside any store function.
+    pub(super) fn client(&self) -> &Client {
+        &self.client
+    }
+
+    async fn run<T>(
+        &self,
+        text: &str,
+        statement: impl Future<Output = Result<T, tokio_postgres::Error>>,
+    ) -> Result<T, Error> {
+        let outcome = if self.transaction.get() == Transaction::Due {
+            self.transaction.set(Transaction::Open);
+            let begin = self.client.batch_execute("begin");
+            if text.starts_with("select") {
+                // Both go out together. Should only the first fail, the second has changed nothing.
+                let (begun, outcome) = join(begin, statement).await;
+                begun.and(outcome)
+            } else {
+                match begin.await {
+                    Ok(()) => statement.await,
+                    Err(error) => Err(error),
+                }
+            }
+        } else {
+            statement.await
+        };
+        outcome.map_err(|error| self.failed(&error))
+    }
+
+    async fn statement(&self, text: &'static str, values: &[&dyn Value]) -> Result<Statement, Error> {
+        let known = self.statements.borrow().get(text).cloned();
+        if let Some(statement) = known {
+            return Ok(statement);
+        }
+        let kinds: Vec<Type> = values.iter().map(|value| value.kind().postgres()).collect();
+        let prepared = self.client.prepare_typed(text, &kinds).await.map_err(|error| self.failed(&error))?;
+        self.statements.borrow_mut().insert(text, prepared.clone());
+        Ok(prepared)
+    }
+
+    fn failed(&self, error: &tokio_postgres::Error) -> Error {
+        let (fault, error) = judge(error);
+        if self.fault.get().is_none() {
+            self.fault.set(Some(fault));
+        }
+        error
+    }
+}
+
+/// `WTCH`, so that the numbers are nobody else's in this database.
+pub(super) const LOCKS: i64 = 0x5754_4348_0000_0000;

@@ -1,0 +1,175 @@
+//! A PostgreSQL server for the tests of one process: started at first use in a folder of its own, reached by a socket in
+//! that folder, and gone with the process, however that ends.
+#![allow(clippy::unwrap_used, reason = "a test may")]
+
+use std::io::{BufRead, BufReader, Read};
+use std::os::unix::fs::MetadataExt;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// A running server.
+pub struct Cluster {
+    bin: PathBuf,
+    place: PathBuf,
+    /// Its standard input ends with this process, and the server with it.
+    _keeper: Child,
+}
+
+/// An empty schema of its own for one test.
+pub struct Schema {
+    cluster: &'static Cluster,
+    name: String,
+}
+
+impl Cluster {
+    /// The server that the tests of this process share. It does not wait for the disk.
+    pub fn shared() -> &'static Self {
+        static SHARED: OnceLock<Cluster> = OnceLock::new();
+        SHARED.get_or_init(|| Self::start(&["listen_addresses = ''"]))
+    }
+
+    /// A server for one test, with more lines for `postgresql.conf`.
+    pub fn start(settings: &[&str]) -> Self {
+        let bin = programs();
+        let mut keeper = Command::new("/bin/sh");
+        keeper.args(["-c", include_str!("start.sh"), "start.sh"]).arg(&bin).args(SETTINGS).args(settings);
+        // A group of its own: Ctrl-C is for the tests; the server ends when they have.
+        keeper.current_dir("/").process_group(0).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        as_nobody(&mut keeper);
+        let mut keeper = keeper.spawn().unwrap();
+        let mut place = String::new();
+        BufReader::new(keeper.stdout.take().unwrap()).read_line(&mut place).unwrap();
+        let Some(place) = place.strip_suffix('\n') else {
+            let mut why = String::new();
+            keeper.stderr.take().unwrap().read_to_string(&mut why).unwrap();
+            panic!("PostgreSQL does not start: {why}");
+        };
+        Self { bin, place: PathBuf::from(place), _keeper: keeper }
+    }
+
+    /// The folder with its socket, in `data` its files, and `log`.
+    pub fn place(&self) -> &Path {
+        &self.place
+    }
+
+    /// The URL of one of its databases, by the socket.
+    pub fn url(&self, database: &str) -> String {
+        format!("postgres://watchword@{}/{database}", self.place.display().to_string().replace('/', "%2F"))
+    }
+
+    /// Runs SQL as another program and answers what it prints: a row per line, columns separated by `|`.
+    pub fn psql(&self, database: &str, options: &str, sql: &str) -> String {
+        let mut psql = self.program("psql");
+        psql.args(["-XqAt", "--set=ON_ERROR_STOP=1", "--username=watchword", "--host"]).arg(&self.place);
+        psql.args(["--dbname", database, "--command", sql]).env("PGOPTIONS", options);
+        finished(psql)
+    }
+
+    /// Starts, stops or otherwise controls the server, as `pg_ctl` does.
+    pub fn control(&self, arguments: &[&str]) {
+        let mut control = self.program("pg_ctl");
+        control.args(arguments).arg("--pgdata").arg(self.place.join("data"));
+        control.arg("--silent").args(["--wait", "--log"]).arg(self.place.join("log")).current_dir("/");
+        as_nobody(&mut control);
+        // Its output would stay open as long as the server that it starts.
+        assert!(control.stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap().success(), "{arguments:?}");
+    }
+
+    /// Sends a signal, such as `STOP`, to the server and to all processes that serve connections.
+    pub fn signal(&self, signal: &str) {
+        let postmaster = std::fs::read_to_string(self.place.join("data/postmaster.pid")).unwrap();
+        let postmaster = postmaster.lines().next().unwrap();
+        let children = std::fs::read_to_string(format!("/proc/{postmaster}/task/{postmaster}/children")).unwrap();
+        let mut kill = Command::new("kill");
+        kill.args(["-s", signal, postmaster]).args(children.split_whitespace());
+        finished(kill);
+    }
+
+    fn program(&self, name: &str) -> Command {
+        let mut command = Command::new(self.bin.join(name));
+        for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("PG")) {
+            command.env_remove(name);
+        }
+        command
+    }
+}
+
+impl Schema {
+    /// A new one, on the shared server.
+    pub fn new() -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let cluster = Cluster::shared();
+        let name = format!("test_{}", COUNT.fetch_add(1, Ordering::Relaxed));
+        cluster.psql(DATABASE, "", &format!("create schema {name}"));
+        Self { cluster, name }
+    }
+
+    /// The URL by which a store finds this schema and no other.
+    pub fn url(&self) -> String {
+        format!("{}?options=-csearch_path%3D{}", self.cluster.url(DATABASE), self.name)
+    }
+
+    /// Runs SQL in it as another program and answers what it prints.
+    pub fn psql(&self, sql: &str) -> String {
+        self.cluster.psql(DATABASE, &format!("-c search_path={}", self.name), sql)
+    }
+
+    /// Every row of every table, as text.
+    pub fn tables(&self) -> String {
+        let names = self.psql("select tablename from pg_tables where schemaname = current_schema() order by 1");
+        let rows = |name: &str| self.psql(&format!("select * from {name} order by 1"));
+        names.lines().map(|name| format!("{name}\n{}\n", rows(name))).collect()
+    }
+
+    /// What is in the files of its tables and indexes, byte for byte.
+    pub fn bytes(&self) -> Vec<u8> {
+        self.psql("checkpoint");
+        let files = self.psql(
+            "select pg_relation_filepath(oid) from pg_class
+            where relnamespace = current_schema()::regnamespace and relkind in ('r', 'i', 'S', 't')",
+        );
+        files.lines().flat_map(|file| std::fs::read(self.cluster.place().join("data").join(file)).unwrap()).collect()
+    }
+}
+
+impl Default for Schema {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// PostgreSQL refuses to run as root.
+fn as_nobody(command: &mut Command) {
+    if std::fs::metadata("/proc/self").is_ok_and(|own| own.uid() == 0) {
+        command.uid(NOBODY).gid(NOBODY);
+    }
+}
+
+fn finished(mut command: Command) -> String {
+    let ended = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    assert!(ended.status.success(), "{command:?}: {}", String::from_utf8_lossy(&ended.stderr));
+    String::from_utf8(ended.stdout).unwrap().trim_end_matches('\n').to_owned()
+}
+
+/// The folder of the server's programs: on `PATH`, or the newest where Debian puts them.
+fn programs() -> PathBuf {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let debian = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    let mut debian: Vec<PathBuf> = debian.map(|version| version.path().join("bin")).collect();
+    debian.sort_by_key(|bin| bin.parent().and_then(|version| version.file_name()?.to_str()?.parse::<u32>().ok()));
+    let folders = std::env::split_paths(&path).chain(debian.into_iter().rev());
+    let found = folders.into_iter().find(|bin| bin.join("initdb").is_file() && bin.join("postgres").is_file());
+    found.expect("these tests need PostgreSQL 15 or later: install the package `postgresql`, or run `cargo xtask test`")
+}
+
+/// A user who owns nothing.
+const NOBODY: u32 = 65534;
+
+/// The database that every server has.
+const DATABASE: &str = "postgres";
+
+/// Durability is not what these tests are about, but that a commit is acknowledged as it is by default.
+const SETTINGS: [&str; 4] = ["fsync = off", "full_page_writes = off", "shared_buffers = 32MB", "max_connections = 300"];

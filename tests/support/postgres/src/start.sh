@@ -1,0 +1,20 @@
+# Starts a PostgreSQL server in a new folder, prints the folder, and undoes everything once standard input ends: which it
+# does whenever the process of the tests ends, however that comes about.
+# Arguments: folder of the programs, then settings for postgresql.conf.
+set -eu
+umask 077
+bin=$1
+shift
+place=$(mktemp -d /tmp/watchword-postgres-XXXXXX)
+trap 'rm -rf "$place"' EXIT
+cd "$place"
+"$bin/initdb" --pgdata=data --username=watchword --auth=trust --encoding=UTF8 --locale=C --no-sync --no-instructions \
+    >log 2>&1 || { cat log >&2; exit 1; }
+{
+    echo "unix_socket_directories = '$place'"
+    for setting in "$@"; do echo "$setting"; done
+} >>data/postgresql.conf
+"$bin/pg_ctl" start --pgdata=data --wait --silent --log=log >/dev/null 2>&1 || { cat log >&2; exit 1; }
+echo "$place"
+while read -r _; do :; done
+"$bin/pg_ctl" stop --pgdata=data --mode=immediate --silent >/dev/null 2>&1 || true
