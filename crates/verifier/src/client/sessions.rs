@@ -107,10 +107,17 @@ impl Sessions {
 
     /// Asks, or waits for who asks about the same cookie.
     async fn ask_once(&self, value: &str) -> Result<Arc<Kept>, Rejection> {
-        // Only what is out of date: somebody may just have renewed it.
-        self.kept.remove_if(value, |kept| !self.is_fresh(kept));
-        let kept = self.kept.get_or_insert_async(value, self.ask(value)).await?;
-        if self.is_fresh(&kept) { Ok(kept) } else { Err(UNAVAILABLE) }
+        let began = self.clock.elapsed_ms();
+        // Whom it waits for may have asked too long ago; whoever asks next has begun after this.
+        for _ in 0..2 {
+            // Only what is out of date: somebody may just have renewed it.
+            self.kept.remove_if(value, |kept| kept.asked_at < began && !self.is_fresh(kept));
+            let kept = self.kept.get_or_insert_async(value, self.ask(value)).await?;
+            if kept.asked_at >= began || self.is_fresh(&kept) {
+                return Ok(kept);
+            }
+        }
+        Err(UNAVAILABLE)
     }
 
     async fn ask(&self, value: &str) -> Result<Arc<Kept>, Rejection> {

@@ -55,6 +55,19 @@ async fn a_logout_is_noticed_within_five_seconds() {
 }
 
 #[tokio::test]
+async fn an_application_may_have_every_cookie_asked_about_every_time() {
+    let issuer = TestIssuer::start().await;
+    let verifier = issuer.connect().cookies_fresh_for(Duration::ZERO).await.unwrap();
+    let cookie = issuer.user("kavya").cookie();
+    verifier.verify_cookie(value(&cookie)).await.unwrap();
+    issuer.clock().advance(Duration::from_millis(1));
+    verifier.verify_cookie(value(&cookie)).await.unwrap();
+    issuer.end(&cookie);
+    issuer.clock().advance(Duration::from_millis(1));
+    assert_eq!(verifier.verify_cookie(value(&cookie)).await.unwrap_err().code(), "ended");
+}
+
+#[tokio::test]
 async fn a_revocation_ends_a_remembered_cookie_at_once() {
     let issuer = TestIssuer::start().await;
     let verifier = issuer.verifier().await;
