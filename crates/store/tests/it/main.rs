@@ -10,6 +10,7 @@ mod opening;
 mod secrecy;
 mod support;
 
+#[path = "."]
 mod on_sqlite {
     pub(crate) use crate::support::TestStore;
 
@@ -17,24 +18,25 @@ mod on_sqlite {
         TestStore::on_sqlite()
     }
 
-    #[path = "../accounts.rs"]
+    #[path = "accounts.rs"]
     mod accounts;
-    #[path = "../bootstrap.rs"]
+    #[path = "bootstrap.rs"]
     mod bootstrap;
-    #[path = "../grants.rs"]
+    #[path = "grants.rs"]
     mod grants;
-    #[path = "../keys.rs"]
+    #[path = "keys.rs"]
     mod keys;
-    #[path = "../revocations.rs"]
+    #[path = "revocations.rs"]
     mod revocations;
-    #[path = "../sessions.rs"]
+    #[path = "sessions.rs"]
     mod sessions;
-    #[path = "../sweep.rs"]
+    #[path = "sweep.rs"]
     mod sweep;
-    #[path = "../throttles.rs"]
+    #[path = "throttles.rs"]
     mod throttles;
 }
 
+#[path = "."]
 mod on_postgres {
     pub(crate) use crate::support::TestStore;
 
@@ -42,20 +44,20 @@ mod on_postgres {
         TestStore::on_postgres()
     }
 
-    #[path = "../accounts.rs"]
+    #[path = "accounts.rs"]
     mod accounts;
-    #[path = "../bootstrap.rs"]
+    #[path = "bootstrap.rs"]
     mod bootstrap;
-    #[path = "../grants.rs"]
+    #[path = "grants.rs"]
     mod grants;
-    #[path = "../keys.rs"]
+    #[path = "keys.rs"]
     mod keys;
-    #[path = "../revocations.rs"]
+    #[path = "revocations.rs"]
     mod revocations;
-    #[path = "../sessions.rs"]
+    #[path = "sessions.rs"]
     mod sessions;
-    #[path = "../sweep.rs"]
+    #[path = "sweep.rs"]
     mod sweep;
-    #[path = "../throttles.rs"]
+    #[path = "throttles.rs"]
     mod throttles;
 }
