@@ -3,9 +3,9 @@
 use std::ops::Deref;
 use std::path::PathBuf;
 
+use domain::revocation::Revocation;
 use domain::session::Timeouts;
 use domain::{Account, EndedWhy, GrantId, PasswordHash, Roles, SecretHash, SessionId, Span, UnixMillis, UserId};
-use domain::revocation::Revocation;
 use store::{
     Database, Error, Live, NewGrant, NewSession, NewUser, Options, Position, Receipt, Revoked, RotateRequest, Store,
 };

@@ -161,8 +161,11 @@ fn programs() -> PathBuf {
     let mut debian: Vec<PathBuf> = debian.map(|version| version.path().join("bin")).collect();
     debian.sort_by_key(|bin| bin.parent().and_then(|version| version.file_name()?.to_str()?.parse::<u32>().ok()));
     let folders = std::env::split_paths(&path).chain(debian.into_iter().rev());
-    let found = folders.into_iter().find(|bin| bin.join("initdb").is_file() && bin.join("postgres").is_file());
-    found.expect("these tests need PostgreSQL 15 or later: install the package `postgresql`, or run `cargo xtask test`")
+    let has_all = |bin: &PathBuf| ["initdb", "pg_ctl", "postgres", "psql"].iter().all(|name| bin.join(name).is_file());
+    folders
+        .into_iter()
+        .find(has_all)
+        .expect("these tests need PostgreSQL 15 or later: install the package `postgresql`, or run `cargo xtask test`")
 }
 
 /// A user who owns nothing.
