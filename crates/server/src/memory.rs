@@ -7,7 +7,7 @@ use domain::revocation::{Receipt, Revocation, Revoked, keep_until};
 use domain::session::{SEEN_INTERVAL, Standing};
 use domain::{Account, SecretHash, Session, SessionId, Span, UnixMillis};
 use quick_cache::sync::Cache;
-use store::{Live, Store};
+use store::{Live, Position, Store};
 use token::{Claims, Expectation, KeySet};
 use verifier::{Checker, Marks};
 
@@ -20,7 +20,7 @@ pub struct Memory {
     rows: Cache<SessionId, Arc<Known>>,
     checker: Checker,
     touched: Mutex<Vec<(SessionId, UnixMillis)>>,
-    position: AtomicI64,
+    position: Mutex<Position>,
     lifetime: Span,
 }
 
@@ -49,7 +49,7 @@ impl Memory {
             rows: Cache::new(ROWS),
             checker: Checker::new(expect, keys.verifying.clone(), TOKENS),
             touched: Mutex::new(Vec::new()),
-            position: AtomicI64::new(0),
+            position: Mutex::default(),
             lifetime: config.tokens.access_lifetime,
         };
         while memory.catch_up(store, now).await? {}
@@ -58,14 +58,14 @@ impl Memory {
 
     /// Learns what other processes have revoked since the last call. True if there may be more at once.
     pub async fn catch_up(&self, store: &Store, now: UnixMillis) -> Result<bool, store::Error> {
-        let news = store.revocations_since(self.position.load(Ordering::Acquire)).await?;
-        for revocation in &news {
+        let position = self.position.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let news = store.revocations_since(&position).await?;
+        for revocation in &news.revocations {
             self.forget(revocation, now);
         }
-        if let Some(last) = news.last() {
-            self.position.fetch_max(last.position, Ordering::AcqRel);
-        }
-        Ok(!news.is_empty())
+        // Should two calls overlap, the later one may step back: hearing of an entry twice is harmless.
+        *self.position.lock().unwrap_or_else(PoisonError::into_inner) = news.position;
+        Ok(news.has_more)
     }
 
     /// Takes note of what this node itself has just committed.

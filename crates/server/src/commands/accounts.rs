@@ -6,11 +6,11 @@ use std::process::ExitCode;
 use domain::revocation::{Receipt, keep_until};
 use domain::{Account, Email, PasswordHash, Roles, UserId, Username};
 use serde::Serialize;
-use store::{NewUser, Options, Store};
+use store::{NewUser, Store};
 use zeroize::Zeroizing;
 
 use super::output::{json, line, table};
-use super::start::{account, existing, wrong};
+use super::start::{account, existing, open, wrong};
 use crate::app::StartError;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -83,8 +83,8 @@ struct Row {
 
 pub async fn run(command: User, config: &Config) -> Result<ExitCode, StartError> {
     let store = match command {
-        User::Add { .. } => Store::open(&Options::new(&config.database.0))?,
-        _ => existing(config)?,
+        User::Add { .. } => open(config).await?,
+        _ => existing(config).await?,
     };
     let desk = Desk::over(store, config).await?;
     match command {

@@ -10,7 +10,7 @@ use crate::config::Config;
 use crate::moments::moment;
 
 pub async fn run(config: &Config) -> Result<ExitCode, StartError> {
-    let store = existing(config)?;
+    let store = existing(config).await?;
     let now = Clock::wall();
     store.danger_reset_clock_floor(now).await?;
     store.close().await;

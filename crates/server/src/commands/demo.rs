@@ -44,7 +44,7 @@ pub async fn run(
     }
     log(&config.log)?;
     let folder = Folder::make()?;
-    config.database = Database(folder.0.join("watchword.db"));
+    config.database = Database::of_file(folder.0.join("watchword.db"));
     config.master_key_file = None;
     let server = Server::open(config, &env).await?;
     let people = vec![
@@ -55,7 +55,7 @@ pub async fn run(
     if demo.json {
         json(&Printed { url, accounts: people });
     } else {
-        explain(&url, &people, &server.app.config.database.0);
+        explain(&url, &people, &server.app.config.database);
     }
     server.run().await?;
     Ok(ExitCode::SUCCESS)
@@ -79,7 +79,7 @@ async fn add(app: &App, name: &str, roles: Roles) -> Result<Person, StartError> 
     Ok(Person { username: account.username.to_string(), password, roles: account.roles.as_slice().to_vec() })
 }
 
-fn explain(url: &str, people: &[Person], database: &Path) {
+fn explain(url: &str, people: &[Person], database: &Database) {
     line(format!("Watchword demo on {url}, with a database that is deleted at the end.\n"));
     for person in people {
         line(format!("  {:<8} {:<8} password  {}", person.username, person.roles.join(" "), person.password));
@@ -100,7 +100,7 @@ From a terminal:
   curl {url}/dashboard -H \"Authorization: Bearer $ACCESS\"
 
   # See what it says, and that its signature is valid.
-  echo \"$ACCESS\" | '{program}' token inspect --database 'sqlite:{}'
+  echo \"$ACCESS\" | '{program}' token inspect --database '{}'
 
   # Renew both.
   curl -X POST {url}/refresh -H \"Authorization: Bearer $REFRESH\"
@@ -109,9 +109,7 @@ From a terminal:
   curl -X POST {url}/logout -H \"Authorization: Bearer $ACCESS\"
 
 Ctrl-C ends the demo.",
-        kavya.username,
-        kavya.password,
-        database.display()
+        kavya.username, kavya.password, database
     ));
 }
 

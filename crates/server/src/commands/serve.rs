@@ -10,7 +10,10 @@ use crate::setup;
 
 pub async fn run(config: Config, env: Vec<(String, String)>) -> Result<ExitCode, StartError> {
     log(&config.log)?;
-    let database = config.database.0.display().to_string();
+    let database = match config.database.file() {
+        Some(path) => path.display().to_string(),
+        None => config.database.to_string(),
+    };
     let server = Server::open(config, &env).await?;
     line(format!("Listening on http://{}", server.bound));
     if let Some(url) = &server.app.config.public_url {

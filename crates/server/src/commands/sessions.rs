@@ -55,7 +55,7 @@ struct Ended {
 }
 
 pub async fn run(command: SessionCommand, config: &Config) -> Result<ExitCode, StartError> {
-    let store = existing(config)?;
+    let store = existing(config).await?;
     let clock = Clock::system(store.clock_floor().await?)?;
     let now = clock.now();
     let code = match command {

@@ -42,7 +42,7 @@ impl Server {
         }
         let listener = serve::bind(config.listen.0).await?;
         let bound = listener.local_addr().map_err(|e| StartError::System(e.to_string()))?;
-        let store = Store::open(&Options { group: config.group_commit, ..Options::new(&config.database.0) })?;
+        let store = open(&config).await?;
         let started = async {
             let clock = Clock::system(store.clock_floor().await?)?;
             App::start(config, env, store.clone(), clock, bound).await
@@ -96,16 +96,32 @@ impl Signals {
     }
 }
 
-/// The database of an installation that exists: looking at one must not make it.
-pub fn existing(config: &Config) -> Result<Store, StartError> {
-    let path = &config.database.0;
-    if !path.exists() {
+/// Opens the database, and makes in it what is missing.
+pub async fn open(config: &Config) -> Result<Store, StartError> {
+    if let store::Database::Server(url) = &config.database.0
+        && url.is_open_to_others()
+    {
+        tracing::warn!(
+            "whoever is on the way to the database can take its place, and sees its password: use sslmode=verify-full"
+        );
+    }
+    let options = Options { group: config.group_commit, ..Options::new(config.database.0.clone()) };
+    // It waits for the disk or the network.
+    let opened = tokio::task::spawn_blocking(move || Store::open(&options)).await;
+    Ok(opened.map_err(|error| StartError::System(format!("cannot open the database: {error}")))??)
+}
+
+/// The database of an installation that exists: looking at one must not make a file.
+pub async fn existing(config: &Config) -> Result<Store, StartError> {
+    if let Some(path) = config.database.file()
+        && !path.exists()
+    {
         return Err(StartError::System(format!(
             "there is no database at {}; say where it is with --database, or start the server once to make one",
             path.display()
         )));
     }
-    Ok(Store::open(&Options::new(path))?)
+    open(config).await
 }
 
 /// The account of this username or e-mail address.

@@ -6,10 +6,10 @@ use std::process::ExitCode;
 use domain::UnixMillis;
 use serde::Serialize;
 use serde_json::Value;
-use store::{Options, Store};
 use token::{Inspection, KeySet, SigningKey};
 
 use super::output::{json, line};
+use super::start::open;
 use crate::app::StartError;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -74,7 +74,7 @@ async fn check(
     let keys = known_keys(config, env).await?;
     let Some(kid) = seen.header["kid"].as_str() else { return Ok(Err("the header names no key (kid)".to_owned())) };
     let Some(key) = keys.get(kid) else {
-        let place = config.database.0.display();
+        let place = &config.database;
         return Ok(Err(format!("the key {kid} is not one of those in {place}; was it issued by another server?")));
     };
     Ok(token::jws::verify(text, key).map(|_| kid.to_owned()).map_err(|refused| refused.to_string()))
@@ -89,10 +89,10 @@ async fn known_keys(config: &Config, env: &[(String, String)]) -> Result<KeySet,
         return Ok(keys);
     }
     // Looking into a token must not make a database.
-    if !config.database.0.exists() {
+    if config.database.file().is_some_and(|path| !path.exists()) {
         return Ok(KeySet::new());
     }
-    let store = Store::open(&Options::new(&config.database.0))?;
+    let store = open(config).await?;
     let jwks: Vec<Value> =
         store.keys().await?.iter().filter_map(|key| serde_json::from_str(key.public_jwk.as_deref()?).ok()).collect();
     store.close().await;

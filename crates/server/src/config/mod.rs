@@ -1,5 +1,6 @@
 //! The configuration: built-in defaults, then one TOML file, then `WATCHWORD_…` variables, then options.
 
+mod database;
 mod listen;
 mod log;
 mod overlay;
@@ -15,6 +16,7 @@ use std::path::{Path, PathBuf};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
+pub use database::Database;
 pub use listen::Listen;
 pub use log::{Log, LogFormat};
 pub use passwords::Passwords;
@@ -30,7 +32,7 @@ pub use tokens::Tokens;
 pub struct Config {
     /// Where to listen, such as `127.0.0.1:8080`.
     pub listen: Listen,
-    /// The SQLite file, such as `sqlite:watchword.db`.
+    /// The database: a SQLite file, such as `sqlite:watchword.db`, or a PostgreSQL server, as `postgres://…`.
     pub database: Database,
     /// Most requests that share one commit of the database; 1 gives each a commit of its own, which is slower.
     pub group_commit: usize,
@@ -39,7 +41,7 @@ pub struct Config {
     pub public_url: Option<PublicUrl>,
     /// Allows a plain-http public URL off loopback, where anyone on the way can read every credential.
     pub danger_plain_http: bool,
-    /// The file with the master key that encrypts private keys; made beside the database when absent.
+    /// The file with the master key that encrypts private keys; made when absent, beside a SQLite file.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub master_key_file: Option<PathBuf>,
     /// Networks of the reverse proxies whose `X-Forwarded-For` counts.
@@ -57,11 +59,6 @@ pub struct Config {
     /// What is logged.
     pub log: Log,
 }
-
-/// Where data is kept. Only SQLite files in this version.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct Database(pub PathBuf);
 
 /// A configuration that cannot be used. The message names the key and where it was set.
 #[derive(Debug, thiserror::Error)]
@@ -105,8 +102,9 @@ impl Config {
         overrides: &Overrides,
     ) -> Result<Self, ConfigError> {
         // Parsed alone first, so that an error names the file's own key and line.
-        let _: Self = toml::from_str(text).map_err(|e| ConfigError(format!("{}: {e}", path.display())))?;
-        let mut table: toml::Table = text.parse().map_err(|e| ConfigError(format!("{}: {e}", path.display())))?;
+        let wrong = |error: toml::de::Error| ConfigError(format!("{}: {}", path.display(), explain(&error, text)));
+        let _: Self = toml::from_str(text).map_err(wrong)?;
+        let mut table: toml::Table = text.parse().map_err(wrong)?;
         overlay::environment(&mut table, env)?;
         for (key, value) in
             [("listen", &overrides.listen), ("database", &overrides.database), ("public_url", &overrides.public_url)]
@@ -144,9 +142,13 @@ impl Config {
         self.public_url.clone().unwrap_or_else(|| PublicUrl::of_listener(bound))
     }
 
-    /// The master key's file.
+    /// The master key's file: beside a SQLite file, and in the current folder when the database is on a server.
     pub fn master_key_file(&self) -> PathBuf {
-        self.master_key_file.clone().unwrap_or_else(|| self.database.0.with_extension("key"))
+        let beside = || match self.database.file() {
+            Some(file) => file.with_extension("key"),
+            None => PathBuf::from(DEFAULT_KEY_FILE),
+        };
+        self.master_key_file.clone().unwrap_or_else(beside)
     }
 
     /// The effective configuration as a file, secrets masked.
@@ -159,7 +161,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             listen: Listen::default(),
-            database: Database(PathBuf::from("watchword.db")),
+            database: Database::of_file("watchword.db"),
             group_commit: 256,
             public_url: None,
             danger_plain_http: false,
@@ -175,25 +177,19 @@ impl Default for Config {
     }
 }
 
-impl TryFrom<String> for Database {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        let path = text.strip_prefix("sqlite:").unwrap_or(&text);
-        if path.contains("://") || path.is_empty() {
-            return Err(format!("database: `{text}` is not a SQLite file; write sqlite:path/to/watchword.db"));
-        }
-        Ok(Self(PathBuf::from(path)))
-    }
-}
-
-impl From<Database> for String {
-    fn from(database: Database) -> Self {
-        format!("sqlite:{}", database.0.display())
+/// The error with its line and what stands there; without the latter where that may be a URL with a password.
+fn explain(error: &toml::de::Error, text: &str) -> String {
+    let Some(before) = error.span().and_then(|span| text.get(..span.start)) else { return error.to_string() };
+    let number = before.matches('\n').count();
+    match text.lines().nth(number) {
+        Some(line) if line.contains('@') => format!("line {}: {}", number + 1, error.message()),
+        _ => error.to_string(),
     }
 }
 
 const DEFAULT_FILE: &str = "watchword.toml";
+
+const DEFAULT_KEY_FILE: &str = "watchword.key";
 
 #[cfg(test)]
 mod tests;

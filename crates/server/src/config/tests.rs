@@ -34,7 +34,8 @@ fn what_cannot_be_used_is_refused_with_the_key_and_what_to_do() {
         ("public_url = 'http://login.example.org'", "danger_plain_http"),
         ("public_url = 'https://login.example.org/auth'", "without path"),
         ("public_url = 'https://user@login.example.org'", "without path"),
-        ("database = 'postgres://db'", "sqlite:"),
+        ("database = 'postgres://db'", "names no"),
+        ("database = 'mysql://db/ww'", "sqlite:"),
         ("[tokens]\nalgorithm = 'none'", "EdDSA, ES256, RS256, HS256"),
         ("[tokens]\naccess_lifetime = '1d'", "1m to 15m"),
         ("[passwords]\nmemory_kib = 1024", "19456"),
@@ -49,6 +50,36 @@ fn what_cannot_be_used_is_refused_with_the_key_and_what_to_do() {
     assert!(load("", &[("WATCHWORD_PORT", "tcp://10.0.0.1:80"), ("WATCHWORD_SERVICE_HOST", "10.0.0.1")]).is_ok());
     let error = load("", &[("WATCHWORD_LISTEN", "x")]).unwrap_err();
     assert!(error.starts_with("WATCHWORD_LISTEN: "), "{error}");
+}
+
+#[test]
+fn the_password_of_the_database_is_shown_to_nobody() {
+    let database = "postgres://ww:hunter2@db.example.org/ww";
+    for config in [
+        load(&format!("database = '{database}'"), &[]).unwrap(),
+        load("", &[("WATCHWORD_DATABASE", database)]).unwrap(),
+    ] {
+        let shown = format!("{} {config:?}", config.display());
+        assert!(shown.contains("postgres://ww:***@db.example.org/ww") && !shown.contains("hunter2"), "{shown}");
+        assert_eq!(config.master_key_file(), Path::new("watchword.key"));
+    }
+    for wrong in [
+        "postgres://ww:hunter2/x@db/ww",
+        "postgres://ww:hunter2@db",
+        "postgres://ww:hunter2@db/ww?sslmode=maybe",
+        "postgress://ww:hunter2@db/ww",
+    ] {
+        for error in [
+            load(&format!("\ndatabase = '{wrong}'"), &[]).unwrap_err(),
+            load(&format!("\ndatabase = '{wrong}"), &[]).unwrap_err(),
+            load(&format!("\ndatabase = {wrong}"), &[]).unwrap_err(),
+            load(&format!("\ndatabaes = '{wrong}'"), &[]).unwrap_err(),
+            load("", &[("WATCHWORD_DATABASE", wrong)]).unwrap_err(),
+        ] {
+            assert!(!error.contains("hunter2"), "{wrong}: {error}");
+            assert!(error.contains("line 2") || error.contains("WATCHWORD_DATABASE"), "{wrong}: {error}");
+        }
+    }
 }
 
 #[test]

@@ -154,7 +154,7 @@ async fn a_token_that_is_refused_is_not_repeated_and_the_reason_is_given() {
 async fn a_defect_shows_its_number_and_nothing_else() {
     let server = TestServer::start().await;
     server.user("kavya", &[]).await;
-    server.database().execute("update users set roles = 'NOT ROLES'", []).unwrap();
+    server.execute("update users set roles = 'NOT ROLES'");
     let client = server.client();
     let reply = client.try_login("kavya", PASSWORD).await;
     assert_eq!(reply.status, StatusCode::INTERNAL_SERVER_ERROR);

@@ -326,7 +326,7 @@ async fn the_answers_of_a_server_in_trouble_are_hardened_too() {
 
     browser.login("kavya").await;
     let member = cookies_of(&browser);
-    server.database().execute("update users set roles = 'NOT ROLES'", []).unwrap();
+    server.execute("update users set roles = 'NOT ROLES'");
     let broken = member.get("/dashboard").await;
     let refused = server.client().try_login("kavya", PASSWORD).await;
     server.app.store.close().await;

@@ -2,6 +2,7 @@
 
 mod browser;
 mod client;
+mod database;
 mod logs;
 mod server;
 

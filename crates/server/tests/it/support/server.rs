@@ -1,4 +1,4 @@
-//! The server under test: the real routes over a real SQLite file in a folder of its own.
+//! The server under test: the real routes over a real database of its own.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -10,16 +10,14 @@ use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::http::{Request, Response};
 use domain::{Roles, Span, UserId};
-use rusqlite::Connection;
-use rusqlite::types::ValueRef;
 use store::{NewUser, Options, Store};
-use tempfile::TempDir;
 use tower::ServiceExt;
 use tracing::subscriber::DefaultGuard;
 use watchword::app::{App, StartError};
 use watchword::clock::Clock;
 use watchword::config::{Config, Overrides};
 
+use super::database::Home;
 use super::logs::Logs;
 use super::{Browser, Client, PASSWORD};
 
@@ -27,7 +25,7 @@ pub struct TestServer {
     pub app: App,
     router: Router,
     moment: Arc<AtomicI64>,
-    folder: Arc<TempDir>,
+    home: Arc<Home>,
     logs: Logs,
     secrets: Mutex<Vec<String>>,
     failures: Mutex<Vec<String>>,
@@ -36,7 +34,7 @@ pub struct TestServer {
 
 /// What a stopped server leaves behind.
 pub struct Stopped {
-    folder: Arc<TempDir>,
+    home: Arc<Home>,
     moment: Arc<AtomicI64>,
 }
 
@@ -53,8 +51,7 @@ impl TestServer {
 
     /// The same with environment variables.
     pub async fn with_env(toml: &str, env: &[(&str, &str)]) -> Arc<Self> {
-        let folder = Arc::new(tempfile::tempdir().unwrap());
-        Self::over(folder, toml, env, Arc::new(AtomicI64::new(T0))).await.unwrap()
+        Self::over(Arc::new(Home::new()), toml, env, Arc::new(AtomicI64::new(T0))).await.unwrap()
     }
 
     /// Stops this server and starts another one on the same files, as after a restart.
@@ -66,28 +63,27 @@ impl TestServer {
     pub async fn stop(self: Arc<Self>) -> Stopped {
         let this = Arc::into_inner(self).expect("no client of the old server is in use any more");
         this.app.store.close().await;
-        Stopped { folder: Arc::clone(&this.folder), moment: Arc::clone(&this.moment) }
+        Stopped { home: Arc::clone(&this.home), moment: Arc::clone(&this.moment) }
     }
 
     /// Another node on the same database, master key and clock.
     pub async fn beside(&self, toml: &str) -> Arc<Self> {
-        Self::over(Arc::clone(&self.folder), toml, &[], Arc::clone(&self.moment)).await.unwrap()
+        Self::over(Arc::clone(&self.home), toml, &[], Arc::clone(&self.moment)).await.unwrap()
     }
 
     async fn over(
-        folder: Arc<TempDir>,
+        home: Arc<Home>,
         toml: &str,
         env: &[(&str, &str)],
         moment: Arc<AtomicI64>,
     ) -> Result<Arc<Self>, StartError> {
         let (logs, guard) = Logs::capture();
-        let file = folder.path().join("watchword.toml");
-        let database = folder.path().join("watchword.db");
+        let file = home.folder().join("watchword.toml");
         let base = if toml.contains("public_url") { "" } else { "public_url = 'https://login.example.org'\n" };
-        std::fs::write(&file, format!("database = 'sqlite:{}'\n{base}{toml}", database.display())).unwrap();
+        std::fs::write(&file, format!("{}{base}{toml}", home.lines())).unwrap();
         let env: Vec<_> = env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let config = Config::load(&Overrides { config: Some(file), ..Overrides::default() }, &env).unwrap();
-        let store = Store::open(&Options::new(&database)).unwrap();
+        let store = Store::open(&Options::new(config.database.0.clone())).unwrap();
         let clock = Clock::manual(Arc::clone(&moment));
         let bound = SocketAddr::from(([127, 0, 0, 1], 8080));
         let app = App::start(config, &env, store, clock, bound).await?;
@@ -96,7 +92,7 @@ impl TestServer {
             app,
             router,
             moment,
-            folder,
+            home,
             logs,
             secrets: Mutex::default(),
             failures: Mutex::default(),
@@ -147,41 +143,29 @@ impl TestServer {
         while self.app.memory.catch_up(&self.app.store, self.app.clock.now()).await.unwrap() {}
     }
 
-    /// The database, as another program would open it.
-    pub fn database(&self) -> Connection {
-        Connection::open(self.folder.path().join("watchword.db")).unwrap()
+    /// Runs a statement as another program.
+    pub fn execute(&self, sql: &str) {
+        self.home.execute(sql);
     }
 
     /// One value of the database, as text.
     pub fn cell(&self, sql: &str) -> String {
-        self.database().query_row(sql, [], |row| row.get_ref(0).map(shown)).unwrap()
+        self.home.cell(sql)
     }
 
     /// Every row of every table, as text.
     pub fn tables(&self) -> String {
-        let database = self.database();
-        let texts = |sql: &str| -> Vec<String> {
-            let mut statement = database.prepare(sql).unwrap();
-            let columns = statement.column_count();
-            let line = |row: &rusqlite::Row<'_>| (0..columns).map(|n| row.get_ref(n).map(shown)).collect();
-            let rows = statement.query_map([], line).unwrap();
-            rows.map(|row: rusqlite::Result<Vec<String>>| row.unwrap().join("|")).collect()
-        };
-        let names = texts("select name from sqlite_schema where type = 'table' order by name");
-        let table =
-            |name: &String| format!("{name}\n{}\n", texts(&format!("select * from {name} order by 1")).join("\n"));
-        names.iter().map(table).collect()
+        self.home.tables()
     }
 
     /// What is in the database's files, byte for byte.
     pub fn database_bytes(&self) -> Vec<u8> {
-        let files = ["watchword.db", "watchword.db-wal"].map(|name| self.folder.path().join(name));
-        files.iter().filter_map(|path| std::fs::read(path).ok()).flatten().collect()
+        self.home.bytes()
     }
 
-    /// The folder with the database and the master key.
+    /// The folder with the master key, and with the database if that is a file.
     pub fn folder(&self) -> &Path {
-        self.folder.path()
+        self.home.folder()
     }
 
     /// What was logged so far.
@@ -214,24 +198,14 @@ impl TestServer {
 }
 
 impl Stopped {
-    /// The folder with the database and the master key.
+    /// The folder with the master key, and with the database if that is a file.
     pub fn folder(&self) -> &Path {
-        self.folder.path()
+        self.home.folder()
     }
 
     /// Starts a server on the same files.
     pub async fn start(&self, toml: &str, env: &[(&str, &str)]) -> Result<Arc<TestServer>, StartError> {
-        TestServer::over(Arc::clone(&self.folder), toml, env, Arc::clone(&self.moment)).await
-    }
-}
-
-fn shown(value: ValueRef<'_>) -> String {
-    match value {
-        ValueRef::Null => "null".to_owned(),
-        ValueRef::Integer(number) => number.to_string(),
-        ValueRef::Real(number) => number.to_string(),
-        ValueRef::Text(text) => String::from_utf8_lossy(text).into_owned(),
-        ValueRef::Blob(bytes) => token::base64url::encode(bytes),
+        TestServer::over(Arc::clone(&self.home), toml, env, Arc::clone(&self.moment)).await
     }
 }
 
