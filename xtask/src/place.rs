@@ -28,6 +28,13 @@ pub(crate) fn program(names: &[&str]) -> Option<PathBuf> {
     names.iter().find_map(|name| folders.iter().map(|folder| folder.join(name)).find(|file| file.is_file()))
 }
 
+/// Whether the programs of a PostgreSQL server are on `PATH` or where Debian puts them.
+pub(crate) fn has_postgres() -> bool {
+    let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    program(&["initdb"]).is_some()
+        || versions.map(|version| version.path().join("bin/initdb")).any(|file| file.is_file())
+}
+
 /// The names under which browsers of the Chromium family are installed.
 pub(crate) const CHROMIUM: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
 

@@ -1,4 +1,4 @@
-//! Installs what the client and browser tests need: Debian packages, a Python environment, Node packages.
+//! Installs what the tests need: Debian packages, a Python environment, Node packages.
 
 use std::fs;
 use std::path::Path;
@@ -6,7 +6,7 @@ use std::process::Command;
 
 use anyhow::{Context, bail};
 
-use crate::place::{CHROMIUM, program, python_environment, root};
+use crate::place::{CHROMIUM, has_postgres, program, python_environment, root};
 use crate::test::Part;
 
 /// Sets up what these parts need; what is there already is left alone.
@@ -25,6 +25,7 @@ fn debian_packages(parts: &[Part]) -> anyhow::Result<()> {
     let (python, browser) = (parts.contains(&Part::Python), parts.contains(&Part::Browser));
     let node = browser || parts.contains(&Part::Node);
     let needs = [
+        (POSTGRES, parts.contains(&Part::Rust) && !has_postgres()),
         ("python3-venv", python && !succeeds("python3", &["-c", "import venv, ensurepip"])),
         ("nodejs", node && program(&["node"]).is_none()),
         ("npm", node && program(&["npm"]).is_none()),
@@ -47,7 +48,20 @@ fn debian_packages(parts: &[Part]) -> anyhow::Result<()> {
     };
     apt(&["update", "--quiet"])?;
     let install = ["install", "--yes", "--quiet", "--no-install-recommends"];
+    if missing.contains(&POSTGRES) {
+        apt(&[&install[..], &["postgresql-common"]].concat())?;
+        without_main_cluster()?;
+    }
     apt(&[&install[..], &missing[..]].concat())
+}
+
+/// The tests start servers of their own; one that runs all the time is not wanted. To be said before the installation.
+fn without_main_cluster() -> anyhow::Result<()> {
+    let file = Path::new("/etc/postgresql-common/createcluster.conf");
+    let text = fs::read_to_string(file).unwrap_or_default();
+    let kept = text.lines().filter(|line| !line.trim_start().starts_with("create_main_cluster"));
+    let lines: Vec<&str> = kept.chain(["create_main_cluster = false", ""]).collect();
+    fs::write(file, lines.join("\n")).with_context(|| format!("cannot write {}", file.display()))
 }
 
 fn python() -> anyhow::Result<()> {
@@ -116,6 +130,9 @@ fn done(command: &mut Command) -> anyhow::Result<()> {
     }
     Ok(())
 }
+
+/// Debian's package of the server.
+const POSTGRES: &str = "postgresql";
 
 /// The oldest Node that the packages run on.
 const NODE: u32 = 20;

@@ -18,7 +18,7 @@ pub(crate) struct Test {
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Part {
-    /// `cargo test`: units, documentation examples, and the server over HTTP
+    /// `cargo test`: units, documentation examples, and the server over HTTP, on `SQLite` and on `PostgreSQL`
     Rust,
     /// Flask and `PyJWT` programs that trust our tokens
     Python,
@@ -35,11 +35,10 @@ impl Test {
         let has = |part| parts.contains(&part);
         let (rust, python, node, browser) = (has(Part::Rust), has(Part::Python), has(Part::Node), has(Part::Browser));
         let mut steps = Vec::new();
-        if python || node || browser {
-            steps.push(Step::new("set-up", move || setup::run(&parts).into()));
-        }
+        steps.push(Step::new("set-up", move || setup::run(&parts).into()));
         if rust {
             steps.push(Step::new("rust tests", rust_tests));
+            steps.push(Step::new("on postgresql", postgres_tests));
         }
         if python || node || browser {
             steps.push(Step::new("build", || passes(cargo(&["build", "--package", "watchword"]))));
@@ -68,7 +67,16 @@ pub(crate) fn passes(mut command: Command) -> Ran {
 }
 
 fn rust_tests() -> Ran {
-    counted::run(cargo(&["test", "--workspace", "--no-fail-fast"]), Runner::Cargo)
+    let mut tests = cargo(&["test", "--workspace", "--no-fail-fast"]);
+    tests.env_remove("WATCHWORD_TEST_DATABASE");
+    counted::run(tests, Runner::Cargo)
+}
+
+/// The server over HTTP once more, with its data on PostgreSQL. The store's own tests run on both engines by themselves.
+fn postgres_tests() -> Ran {
+    let mut tests = cargo(&["test", "--package", "watchword", "--test", "it", "--no-fail-fast"]);
+    tests.env("WATCHWORD_TEST_DATABASE", "postgres");
+    counted::run(tests, Runner::Cargo)
 }
 
 fn python_tests() -> Ran {

@@ -27,7 +27,7 @@ pub enum Database {
     /// A SQLite file. It is created, for its owner only, if it does not exist; its folder must.
     File(PathBuf),
     /// A PostgreSQL server, version 15 or later.
-    Server(PostgresUrl),
+    Server(Box<PostgresUrl>),
 }
 
 /// Which database, and how it is used.
@@ -102,7 +102,7 @@ impl Store {
         F: AsyncFn(Sql<'_>) -> Result<T, Error> + Send + 'static,
     {
         match &self.engine {
-            Engine::Sqlite(sqlite) => sqlite.read(work),
+            Engine::Sqlite(sqlite) => sqlite.read(&work),
             Engine::Postgres(postgres) => postgres.run(Mode::Read, work).await,
         }
     }

@@ -45,8 +45,8 @@ impl TryFrom<String> for Database {
 
     fn try_from(text: String) -> Result<Self, String> {
         if text.starts_with("postgres://") || text.starts_with("postgresql://") {
-            let url = text.parse().map_err(|error| format!("database: {error}"))?;
-            return Ok(Self(store::Database::Server(url)));
+            let url: store::PostgresUrl = text.parse().map_err(|error| format!("database: {error}"))?;
+            return Ok(Self(store::Database::Server(Box::new(url))));
         }
         let path = text.strip_prefix("sqlite:").unwrap_or(&text);
         if path.contains("://") || path.is_empty() {

@@ -117,14 +117,14 @@ impl Pool {
                 self.give_back(session);
                 Ok(())
             }
-            Err(error) => match session.fault() {
-                Some(Fault::Conflict) => Err(self.give_up(session, Some(Fault::Conflict), error).await),
-                // Committed or not, nobody can say. Whoever asks again is safe: every store function bears it.
-                _ => {
-                    self.is_ill("a commit was not answered");
-                    Err(Failed { error: Error::Unavailable, again: false })
-                }
-            },
+            Err(error) if session.fault() == Some(Fault::Conflict) => {
+                Err(self.give_up(session, Some(Fault::Conflict), error).await)
+            }
+            // Committed or not, nobody can say. Whoever asks again is safe: every store function bears it.
+            Err(_) => {
+                self.is_ill("a commit was not answered");
+                Err(Failed { error: Error::Unavailable, again: false })
+            }
         }
     }
 

@@ -92,7 +92,7 @@ impl Sqlite {
     }
 
     /// Runs `work`, one statement, on this thread: it takes microseconds.
-    pub(crate) fn read<T>(&self, work: impl AsyncFn(Sql<'_>) -> Result<T, Error>) -> Result<T, Error> {
+    pub(crate) fn read<T>(&self, work: &impl AsyncFn(Sql<'_>) -> Result<T, Error>) -> Result<T, Error> {
         let reader = self.readers.free();
         ready(work(Sql::Sqlite(reader.as_ref().ok_or(Error::Unavailable)?)))
     }
@@ -288,6 +288,6 @@ mod tests {
     #[should_panic(expected = "waits for nothing")]
     async fn a_store_function_that_waits_for_something_else_is_a_mistake() {
         let (store, _folder) = store();
-        let _ = store.sqlite().read(async |_| pending::<Result<(), Error>>().await);
+        let _ = store.sqlite().read(&async |_| pending::<Result<(), Error>>().await);
     }
 }

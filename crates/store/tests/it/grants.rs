@@ -60,6 +60,22 @@ async fn fifty_tabs_that_refresh_at_once_get_one_successor() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn fifty_tabs_over_two_nodes_get_one_successor_in_every_round() {
+    let store = store_with_session().await;
+    let nodes = [store.clone(), store.beside()];
+    for round in 0..20 {
+        let mut outcomes = at_once(50, |n| {
+            let node = nodes[n % 2].clone();
+            async move { outcome(node.rotate(refresh(1, round)).await.unwrap()) }
+        })
+        .await;
+        outcomes.retain(|outcome| *outcome != Outcome::Issued(round + 1, true));
+        assert_eq!(outcomes, [Outcome::Issued(round + 1, false)]);
+    }
+    assert_eq!(store.ended(1).await, None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn without_grace_the_second_use_of_fifty_ends_the_session() {
     let store = store_with_session().await;
     let outcomes = at_once(50, |_| {

@@ -7,7 +7,10 @@ extern crate watchword_store as store;
 mod durability;
 mod groups;
 mod opening;
+mod outages;
+mod schema;
 mod secrecy;
+mod snapshots;
 mod support;
 
 #[path = "."]

@@ -115,7 +115,7 @@ impl Place {
     fn options(&self) -> Options {
         match self {
             Self::File(folder) => Options::file(folder.path().join("watchword.db")),
-            Self::Schema(schema) => Options::new(Database::Server(schema.url().parse().unwrap())),
+            Self::Schema(schema) => Options::new(Database::Server(Box::new(schema.url().parse().unwrap()))),
         }
     }
 }

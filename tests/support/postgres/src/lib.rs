@@ -121,7 +121,7 @@ impl Schema {
     pub fn tables(&self) -> String {
         let names = self.psql("select tablename from pg_tables where schemaname = current_schema() order by 1");
         let rows = |name: &str| self.psql(&format!("select * from {name} order by 1"));
-        names.lines().map(|name| format!("{name}\n{}\n", rows(name))).collect()
+        names.lines().fold(String::new(), |text, name| format!("{text}{name}\n{}\n", rows(name)))
     }
 
     /// What is in the files of its tables and indexes, byte for byte.

@@ -17,4 +17,6 @@ cd "$place"
 "$bin/pg_ctl" start --pgdata=data --wait --silent --log=log >/dev/null 2>&1 || { cat log >&2; exit 1; }
 echo "$place"
 while read -r _; do :; done
+# A test may have left it stopped by a signal.
+kill -s CONT "$(head -n 1 data/postmaster.pid 2>/dev/null)" 2>/dev/null || true
 "$bin/pg_ctl" stop --pgdata=data --mode=immediate --silent >/dev/null 2>&1 || true
