@@ -318,7 +318,7 @@ mod tests {
                 Sql::Sqlite(connection) => Ok(connection.prepare_cached(FIND)?.get_status(status)),
                 Sql::Postgres(_) => unreachable!("this store is on SQLite"),
             };
-            store.sqlite().read(status).unwrap()
+            store.sqlite().read(&status).unwrap()
         };
         assert_eq!((status(StatementStatus::Run), status(StatementStatus::RePrepare)), (3, 0));
     }

@@ -74,7 +74,7 @@ pub struct Overrides {
     /// Address and port to listen on [default: 127.0.0.1:8080]
     #[arg(long, global = true, value_name = "ADDRESS")]
     pub listen: Option<String>,
-    /// Database [default: sqlite:watchword.db]
+    /// Database; a URL with a password is better set as WATCHWORD_DATABASE [default: sqlite:watchword.db]
     #[arg(long, global = true, value_name = "URL")]
     pub database: Option<String>,
     /// The URL that browsers and clients use [default: made from --listen]

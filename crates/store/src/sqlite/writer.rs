@@ -191,7 +191,7 @@ mod tests {
 
     fn notes(store: &Sqlite) -> i64 {
         let count = async |sql: Sql<'_>| sql.one("select count(*) from meta", &[], |row| row.take()).await;
-        store.read(count).unwrap().unwrap()
+        store.read(&count).unwrap().unwrap()
     }
 
     fn execute(sql: Sql<'_>, text: &str) -> rusqlite::Result<()> {
@@ -336,6 +336,6 @@ mod tests {
         store.write(async |sql| note(sql, "wanted").await).await.unwrap();
         held.await.unwrap().unwrap();
         let names = async |sql: Sql<'_>| sql.all("select name from meta", &[], |row| row.take::<String>()).await;
-        assert_eq!(store.read(names).unwrap(), ["wanted"]);
+        assert_eq!(store.read(&names).unwrap(), ["wanted"]);
     }
 }
