@@ -135,6 +135,7 @@ impl TestServer {
     pub async fn advance(&self, span: Span) {
         self.moment.fetch_add(span.0, Ordering::Relaxed);
         watchword::jobs::write_seen(&self.app).await.unwrap();
+        self.tend_keys().await;
     }
 
     /// Steps the machine's clock back.
@@ -142,9 +143,15 @@ impl TestServer {
         self.moment.fetch_sub(span.0, Ordering::Relaxed);
     }
 
-    /// Learns what other nodes have revoked, as the job does ten times a second.
+    /// Learns what other nodes have revoked, and which keys there are, as the jobs do ten times a second.
     pub async fn catch_up(&self) {
         while self.app.memory.catch_up(&self.app.store, self.app.clock.now()).await.unwrap() {}
+        self.tend_keys().await;
+    }
+
+    /// Takes what steps are due with the keys, as the job does ten times a second.
+    pub async fn tend_keys(&self) {
+        watchword::jobs::tend_keys(&self.app).await.unwrap();
     }
 
     /// The database, as another program would open it.
