@@ -39,6 +39,7 @@ mod jwk;
 pub mod jws;
 mod key_set;
 mod master_key;
+mod private_jwk;
 pub mod refresh;
 mod refused;
 mod rsa;
@@ -47,6 +48,7 @@ mod secret;
 mod shape;
 mod sign;
 mod signing_key;
+mod spki;
 mod verify;
 mod verifying_key;
 

@@ -4,6 +4,7 @@ mod accounts;
 mod clock;
 mod config;
 mod demo;
+mod keys;
 mod output;
 mod serve;
 mod sessions;
@@ -43,6 +44,9 @@ enum Command {
     /// Look at sessions and end them
     #[command(subcommand)]
     Session(sessions::SessionCommand),
+    /// Look after the keys that sign tokens
+    #[command(subcommand)]
+    Keys(keys::KeysCommand),
     /// Look into tokens
     #[command(subcommand)]
     Token(TokenCommand),
@@ -87,6 +91,7 @@ fn dispatch(line: CommandLine, env: Vec<(String, String)>) -> Result<ExitCode, S
             Some(Command::Demo(demo)) => demo::run(demo, &line.overrides, config, env).await,
             Some(Command::User(user)) => accounts::run(user, &config).await,
             Some(Command::Session(session)) => sessions::run(session, &config).await,
+            Some(Command::Keys(keys)) => keys::run(keys, &config, &env).await,
             Some(Command::Token(TokenCommand::Inspect(inspect))) => token::run(inspect, &config, &env).await,
             Some(Command::Config) => config::run(&config),
             Some(Command::DangerResetClock) => clock::run(&config).await,
