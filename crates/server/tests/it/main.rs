@@ -10,6 +10,7 @@ mod login;
 mod logout;
 mod passwords;
 mod refresh;
+mod rotation;
 mod session;
 mod setup;
 mod signup;

@@ -145,8 +145,13 @@ impl TestServer {
 
     /// Learns what other nodes have revoked, and which keys there are, as the jobs do ten times a second.
     pub async fn catch_up(&self) {
-        while self.app.memory.catch_up(&self.app.store, self.app.clock.now()).await.unwrap() {}
+        self.learn_revocations().await;
         self.tend_keys().await;
+    }
+
+    /// Learns what other nodes have revoked.
+    pub async fn learn_revocations(&self) {
+        while self.app.memory.catch_up(&self.app.store, self.app.clock.now()).await.unwrap() {}
     }
 
     /// Takes what steps are due with the keys, as the job does ten times a second.
@@ -224,6 +229,11 @@ impl Stopped {
     /// The folder with the database and the master key.
     pub fn folder(&self) -> &Path {
         self.folder.path()
+    }
+
+    /// Moves the clock forward while no server runs.
+    pub fn wait(&self, span: Span) {
+        self.moment.fetch_add(span.0, Ordering::Relaxed);
     }
 
     /// Starts a server on the same files.
