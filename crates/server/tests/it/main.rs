@@ -12,6 +12,7 @@ mod metadata;
 mod passwords;
 mod refresh;
 mod rotation;
+mod rotation_under_load;
 mod session;
 mod setup;
 mod signup;

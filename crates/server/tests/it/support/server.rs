@@ -133,9 +133,14 @@ impl TestServer {
 
     /// Moves the clock forward, and does what the jobs would have done by then.
     pub async fn advance(&self, span: Span) {
-        self.moment.fetch_add(span.0, Ordering::Relaxed);
+        self.wait(span);
         watchword::jobs::write_seen(&self.app).await.unwrap();
         self.tend_keys().await;
+    }
+
+    /// Moves the clock forward, and nothing else: the jobs hang.
+    pub fn wait(&self, span: Span) {
+        self.moment.fetch_add(span.0, Ordering::Relaxed);
     }
 
     /// Steps the machine's clock back.
