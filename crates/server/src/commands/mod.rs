@@ -15,6 +15,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
+use rustix::process::{Resource, Rlimit, setrlimit};
 use token::TokenCommand;
 
 use crate::app::StartError;
@@ -65,6 +66,10 @@ enum Command {
 /// Runs the program. Exit code 0 is success, 1 is "no", 2 is a mistake on the command line.
 pub fn run() -> ExitCode {
     let line = CommandLine::parse();
+    if let Err(error) = forbid_core_dumps() {
+        output::error(&error);
+        return ExitCode::FAILURE;
+    }
     let env =
         std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
     let env: Vec<(String, String)> = env.filter(|(name, _)| name.starts_with("WATCHWORD_")).collect();
@@ -75,6 +80,16 @@ pub fn run() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// No memory of this process on any disk: it holds keys and passwords. On Linux, nobody but root may look into it, either.
+fn forbid_core_dumps() -> Result<(), StartError> {
+    let failed = |e| StartError::System(format!("cannot switch core dumps off: {e}"));
+    setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) }).map_err(failed)?;
+    // The limit does not hold for a dump that goes to a program, as with systemd-coredump.
+    #[cfg(target_os = "linux")]
+    rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable).map_err(failed)?;
+    Ok(())
 }
 
 fn dispatch(line: CommandLine, env: Vec<(String, String)>) -> Result<ExitCode, StartError> {

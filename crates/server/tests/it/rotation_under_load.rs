@@ -11,7 +11,7 @@ use store::NewKey;
 use token::{Algorithm, Expectation, KeySet, Profile};
 use watchword::keyring::{Vault, generate};
 
-use crate::support::{Client, TestServer};
+use crate::support::{Client, Reply, TestServer};
 
 /// How keys follow each other, once an hour.
 #[derive(Clone, Copy)]
@@ -110,7 +110,7 @@ impl Load {
             here.refresh(&self.held[2]),
             self.here.tend_keys(),
         );
-        self.held = [a, b, c].iter().map(|reply| reply.json()).collect();
+        self.held = [a, b, c].iter().map(Reply::json).collect();
         if number.is_multiple_of(24) {
             self.held[1] = there.login("arjun").await;
         }

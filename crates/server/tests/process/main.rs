@@ -8,5 +8,6 @@ mod demo;
 mod example;
 mod first_run;
 mod http_limits;
+mod keys;
 mod kill;
 mod start_errors;
