@@ -11,6 +11,7 @@ mod logout;
 mod metadata;
 mod passwords;
 mod refresh;
+mod rekey;
 mod rotation;
 mod rotation_under_load;
 mod session;
