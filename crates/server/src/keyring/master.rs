@@ -5,7 +5,7 @@
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{Error, ErrorKind, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use token::MasterKey;
@@ -71,11 +71,11 @@ impl Source {
     }
 }
 
-/// A master key in a file beside the one in force, locked until it is in force itself.
+/// A master key in a file beside the one in force. Both files are locked until it is in force itself.
 pub(super) struct Unfinished<'a> {
     pub(super) key: MasterKey,
     path: &'a Path,
-    _locked: File,
+    _locked: [File; 2],
 }
 
 impl<'a> Unfinished<'a> {
@@ -83,12 +83,15 @@ impl<'a> Unfinished<'a> {
     pub(super) fn write(path: &'a Path) -> Result<Self, KeyError> {
         let key = MasterKey::generate();
         let beside = beside(path);
-        let locked = match write_private(&beside, &key) {
-            Err(e) if e.kind() == ErrorKind::AlreadyExists => {
-                clear(&beside).and_then(|()| write_private(&beside, &key))
-            }
-            written => written,
-        };
+        let locked = lock_in_force(path).and_then(|in_force| {
+            let new = match write_private(&beside, &key) {
+                Err(e) if e.kind() == ErrorKind::AlreadyExists => {
+                    clear(&beside).and_then(|()| write_private(&beside, &key))
+                }
+                written => written,
+            };
+            Ok([in_force, new?])
+        });
         let locked = locked.map_err(|e| match e.kind() {
             ErrorKind::WouldBlock | ErrorKind::AlreadyExists => {
                 KeyError::Master("the master key is being exchanged by another process; nothing was changed".to_owned())
@@ -117,13 +120,29 @@ fn beside(path: &Path) -> PathBuf {
     PathBuf::from(name)
 }
 
+/// Keeps every other exchange out. The lock on the new file alone would not: one that finds a file left behind must not
+/// remove another that was put in its place between the looking and the removing.
+fn lock_in_force(path: &Path) -> std::io::Result<File> {
+    let file = File::open(path)?;
+    lock(&file)?;
+    // Before it was locked, another key may have taken its name.
+    let is_in_force = fs::metadata(path)?.ino() == file.metadata()?.ino();
+    if is_in_force { Ok(file) } else { Err(ErrorKind::WouldBlock.into()) }
+}
+
+/// Locks a file, or fails at once if another process has.
+fn lock(file: &File) -> std::io::Result<()> {
+    file.try_lock().map_err(|refused| match refused {
+        TryLockError::WouldBlock => ErrorKind::WouldBlock.into(),
+        TryLockError::Error(e) => e,
+    })
+}
+
 /// Removes a new key that a process left behind which is gone: the database does not know of it.
 fn clear(beside: &Path) -> std::io::Result<()> {
-    match File::open(beside)?.try_lock() {
-        Ok(()) => fs::remove_file(beside),
-        Err(TryLockError::WouldBlock) => Err(ErrorKind::WouldBlock.into()),
-        Err(TryLockError::Error(e)) => Err(e),
-    }
+    let left_behind = File::open(beside)?;
+    lock(&left_behind)?;
+    fs::remove_file(beside)
 }
 
 fn finish(path: &Path, key: &MasterKey) -> Result<(), KeyError> {

@@ -189,12 +189,16 @@ async fn while_one_exchange_is_under_way_another_is_refused_and_changes_nothing(
     let server = TestServer::start().await;
     let mut before = Before::of(&server).await;
     fs::write(waiting_file(&server), &before.master).unwrap();
-    let held = File::open(waiting_file(&server)).unwrap();
-    held.lock().unwrap();
-    let error = exchange(&server).await.unwrap_err().to_string();
-    assert!(error.contains("by another process") && error.contains("nothing was changed"), "{error}");
-    assert_eq!(fs::read_to_string(key_file(&server)).unwrap(), before.master);
-    drop(held);
+    // What is held, before and after it has written its own file: it must not take the new file for one left behind.
+    for file in [key_file(&server), waiting_file(&server)] {
+        let held = File::open(file).unwrap();
+        held.lock().unwrap();
+        let error = exchange(&server).await.unwrap_err().to_string();
+        assert!(error.contains("by another process") && error.contains("nothing was changed"), "{error}");
+        for file in [key_file(&server), waiting_file(&server)] {
+            assert_eq!(fs::read_to_string(file).unwrap(), before.master);
+        }
+    }
     exchange(&server).await.unwrap();
     before.goes_on(&server.restart("").await).await;
 }
