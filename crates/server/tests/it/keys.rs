@@ -1,6 +1,4 @@
-//! Keys: what is published, what tokens say, and that the private halves stay private.
-
-use std::os::unix::fs::PermissionsExt;
+//! Keys: what is published, what tokens say, and what else is refused.
 
 use aws_lc_rs::signature::KeyPair;
 use axum::http::StatusCode;
@@ -173,55 +171,6 @@ async fn a_token_of_another_installation_is_refused() {
     let tokens = theirs.client().login("kavya").await;
     assert_eq!(ours.client().with(&tokens).get("/dashboard").await.status, StatusCode::UNAUTHORIZED);
     assert_eq!(ours.client().refresh(&tokens).await.status, StatusCode::UNAUTHORIZED);
-}
-
-#[tokio::test]
-async fn the_master_key_is_for_its_owner_alone_and_no_private_key_is_stored_in_the_clear() {
-    for algorithm in ["EdDSA", "ES256"] {
-        let server = TestServer::with(&format!("tokens.algorithm = '{algorithm}'")).await;
-        for name in ["watchword.key", "watchword.db"] {
-            let mode = std::fs::metadata(server.folder().join(name)).unwrap().permissions().mode();
-            assert_eq!(mode & 0o777, 0o600, "{name}");
-        }
-        let master = std::fs::read_to_string(server.folder().join("watchword.key")).unwrap();
-        let signing = &server.app.keys.known().signing;
-        let pkcs8 = signing.to_pkcs8().unwrap();
-        let stored = server.database_bytes();
-        let contains = |wanted: &[u8]| stored.windows(wanted.len()).any(|window| window == wanted);
-        assert!(contains(signing.kid().as_bytes()), "the search works");
-        // Every run of 16 bytes of the document, so that no spelling of the private half gets by.
-        assert!(!pkcs8.windows(16).skip(16).take(pkcs8.len() / 2 - 16).any(contains));
-        assert!(!contains(master.trim().as_bytes()));
-        assert!(!contains(&token::base64url::decode(master.trim()).unwrap()));
-        assert!(!server.logged().contains(master.trim()));
-    }
-}
-
-#[tokio::test]
-async fn a_master_key_that_is_missing_wrong_or_readable_by_others_stops_the_start_with_advice() {
-    let stopped = TestServer::start().await.stop().await;
-    let path = stopped.folder().join("watchword.key");
-    let right = std::fs::read_to_string(&path).unwrap();
-    let refused = async |env: &[(&str, &str)]| stopped.start("", env).await.err().expect("a refusal").to_string();
-
-    let other = token::base64url::encode([9; 32]);
-    std::fs::write(&path, &other).unwrap();
-    let message = refused(&[]).await;
-    assert!(message.contains("another master key") && message.contains("watchword.key"), "{message}");
-    assert!(!message.contains(&other));
-    let message = refused(&[("WATCHWORD_MASTER_KEY", "too short")]).await;
-    assert!(message.contains("WATCHWORD_MASTER_KEY") && message.contains("43 characters"), "{message}");
-    std::fs::write(&path, "not a key").unwrap();
-    assert!(refused(&[]).await.contains("put back the original file"));
-    std::fs::write(&path, &right).unwrap();
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o640)).unwrap();
-    assert!(refused(&[]).await.contains("chmod 600"));
-    std::fs::remove_file(&path).unwrap();
-    assert!(refused(&[]).await.contains("put back"));
-    assert!(!path.exists(), "a missing key is not replaced by a new one that opens nothing");
-
-    let by_variable = stopped.start("", &[("WATCHWORD_MASTER_KEY", &right)]).await.unwrap();
-    assert_eq!(by_variable.client().get("/health/ready").await.status, StatusCode::OK);
 }
 
 #[tokio::test]

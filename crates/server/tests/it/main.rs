@@ -10,6 +10,7 @@ mod login;
 mod logout;
 mod metadata;
 mod passwords;
+mod private_keys;
 mod refresh;
 mod rekey;
 mod rotation;

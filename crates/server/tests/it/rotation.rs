@@ -259,25 +259,3 @@ async fn a_revoked_key_gives_way_to_the_one_that_is_published_already() {
     server.advance(Span::hours(12)).await;
     assert_eq!(published(&server).await, set([&next]), "its own turn lasts as long as any");
 }
-
-#[tokio::test]
-async fn no_private_half_is_in_the_database_in_the_clear_at_any_time_of_its_life() {
-    let server = TestServer::with(DAILY).await;
-    server.advance(Span::hours(23)).await;
-    server.advance(Span::hours(1)).await;
-    server.advance(Span::hours(23)).await;
-    let (vault, _) = Vault::open(&server.app.config, &[], &server.app.store).await.unwrap();
-    let stored = server.app.store.keys().await.unwrap();
-    let bytes = server.database_bytes();
-    let contains = |wanted: &[u8]| bytes.windows(wanted.len()).any(|window| window == wanted);
-    let mut opened = 0;
-    for key in stored.iter().filter(|key| key.life.state != KeyState::Gone) {
-        let pkcs8 = vault.open_key(key).unwrap().to_pkcs8().unwrap();
-        // The seed: the last 32 bytes of the first version of PKCS #8 (RFC 8410 §7).
-        let seed = &pkcs8[16..48];
-        assert!(contains(&key.sealed), "the search works");
-        assert!(!seed.windows(8).any(contains), "{}", key.life.kid);
-        opened += 1;
-    }
-    assert_eq!(opened, 2, "one that signs and one to come");
-}

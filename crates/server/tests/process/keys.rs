@@ -1,10 +1,8 @@
-//! `watchword keys`, also while a server runs on the same database; and what a running program never lets out.
-
-use std::time::{Duration, Instant};
+//! `watchword keys`, also while a server runs on the same database.
 
 use serde_json::Value;
 
-use crate::support::{Http, Place, Reply, Server};
+use crate::support::{Http, Place, Server, soon};
 
 #[test]
 fn a_running_server_refuses_the_tokens_of_a_revoked_key_within_a_second_and_everybody_goes_on() {
@@ -13,7 +11,7 @@ fn a_running_server_refuses_the_tokens_of_a_revoked_key_within_a_second_and_ever
     let http = server.http();
     let (used, unused) = (http.login("kavya"), http.login("kavya"));
     assert_eq!(http.get("/dashboard", &used.bearer("access_token")).status, 200);
-    let old = kid(&used);
+    let old = used.kid();
 
     let said = place.run(&["keys", "revoke", &old]);
     assert_eq!(said.code, Some(0), "{said:?}");
@@ -22,8 +20,8 @@ fn a_running_server_refuses_the_tokens_of_a_revoked_key_within_a_second_and_ever
     http.refused_soon(&unused.bearer("access_token"));
     soon(|| !published(http).contains(&old));
     let refreshed = http.post("/refresh", &used.bearer("refresh_token"));
-    assert_ne!(kid(&refreshed), old);
-    assert_eq!(published(http), [kid(&refreshed)]);
+    assert_ne!(refreshed.kid(), old);
+    assert_eq!(published(http), [refreshed.kid()]);
     assert_eq!(http.get("/dashboard", &refreshed.bearer("access_token")).status, 200);
     assert_eq!(http.get("/dashboard", &[used.cookie()]).status, 200);
 
@@ -40,7 +38,7 @@ fn keys_are_listed_rotated_and_retired_and_every_refusal_says_what_to_do() {
     assert!(place.run(&["keys", "list"]).complaint().contains("there is no database"));
     let server = running(&place);
     let http = server.http();
-    let first = kid(&http.login("kavya"));
+    let first = http.login("kavya").kid();
     assert_eq!(states(&place), [("active".to_owned(), first.clone())]);
     let table = place.run(&["keys", "list"]).out;
     assert!(table.lines().count() == 2 && table.contains(&first) && table.contains("gets a successor"), "{table}");
@@ -51,7 +49,7 @@ fn keys_are_listed_rotated_and_retired_and_every_refusal_says_what_to_do() {
     let second = in_state(&place, "next");
     soon(|| published(http).contains(&second));
     assert!(said.out.contains(&second) && said.out.contains(&format!("{first} goes on signing")), "{said:?}");
-    assert_eq!(kid(&http.login("kavya")), first, "it is only published");
+    assert_eq!(http.login("kavya").kid(), first, "it is only published");
     assert!(place.run(&["keys", "rotate"]).complaint().contains(&format!("watchword keys retire {second}")));
     assert!(place.run(&["keys", "retire", &first]).complaint().contains("too lately"));
     let said = place.run(&["keys", "retire", &second]);
@@ -62,7 +60,7 @@ fn keys_are_listed_rotated_and_retired_and_every_refusal_says_what_to_do() {
     let said = place.run(&["keys", "rotate", "--danger-now"]);
     assert!(said.code == Some(0) && said.out.contains("they refuse the new tokens"), "{said:?}");
     let third = in_state(&place, "active");
-    soon(|| kid(&http.login("kavya")) == third);
+    soon(|| http.login("kavya").kid() == third);
     assert_eq!(http.get("/dashboard", &login.bearer("access_token")).status, 200, "the old key is still trusted");
     assert_eq!(in_state(&place, "retired"), first);
     assert!(place.run(&["keys", "retire", &first]).complaint().contains(&format!("watchword keys revoke {first}")));
@@ -80,7 +78,7 @@ fn a_key_from_elsewhere_is_taken_as_a_jwk_or_pem_and_signs_after_it_was_publishe
     assert_eq!(in_state(&place, "next"), JWK_KID);
     assert!(place.run(&["keys", "import", "key.json"]).code == Some(1), "twice");
     assert_eq!(place.run(&["keys", "rotate", "--danger-now"]).code, Some(0));
-    soon(|| kid(&server.http().login("kavya")) == JWK_KID);
+    soon(|| server.http().login("kavya").kid() == JWK_KID);
 
     let said = place.run_with_input(&["keys", "import", "-"], PEM);
     assert!(said.code == Some(0) && said.out.contains("(EdDSA)"), "{said:?}");
@@ -165,102 +163,9 @@ fn with_a_shared_secret_there_are_no_keys_to_look_after() {
     assert_eq!(said.code, Some(0), "what else is encrypted can have a new master key: {said:?}");
 }
 
-#[test]
-fn nobody_notices_that_the_master_key_was_exchanged() {
-    let place = Place::new();
-    place.add_user("kavya");
-    place.write("watchword.toml", PUBLIC_URL);
-    let server = place.serve();
-    let http = server.http();
-    let login = http.login("kavya");
-    let old = std::fs::read_to_string(place.path("watchword.key")).unwrap();
-    let said = place.run(&["keys", "rekey"]);
-    assert!(said.code == Some(0) && said.out.contains("watchword.key") && said.out.contains("Nobody"), "{said:?}");
-    let new = std::fs::read_to_string(place.path("watchword.key")).unwrap();
-    assert_ne!(new, old);
-    assert!(!said.out.contains(&new) && !said.out.contains(&old));
-    assert!(!place.files().iter().any(|name| name.ends_with(".new")), "{:?}", place.files());
-
-    // A key that was made after the exchange can only be opened with the new master key.
-    assert_eq!(place.run(&["keys", "rotate", "--danger-now"]).code, Some(0));
-    let successor = in_state(&place, "active");
-    soon(|| kid(&http.login("kavya")) == successor);
-    assert_eq!(server.stop(), Some(0));
-    let server = place.serve();
-    let http = server.http();
-    for credential in [login.bearer("access_token"), [login.cookie()]] {
-        assert_eq!(http.get("/dashboard", &credential).status, 200);
-    }
-    assert_eq!(http.post("/refresh", &login.bearer("refresh_token")).status, 200);
-    assert_eq!(server.stop(), Some(0));
-
-    place.write("watchword.key", &old);
-    let said = place.run(&["serve", "--listen", "127.0.0.1:0"]);
-    assert!(said.complaint().contains("another master key"), "{said:?}");
-    assert!(!said.err.contains(&old) && !said.err.contains(&new));
-}
-
-#[test]
-fn a_master_key_from_the_environment_is_exchanged_for_another_from_there() {
-    let place = Place::new();
-    let (old, new) = ("A".repeat(42) + "E", "B".repeat(42) + "E");
-    let (old, new) = (("WATCHWORD_MASTER_KEY", old.as_str()), ("WATCHWORD_NEW_MASTER_KEY", new.as_str()));
-    place.add_user("kavya");
-    place.write("watchword.toml", PUBLIC_URL);
-    let server = place.serve_with(&[], &[old]);
-    let login = server.http().login("kavya");
-    assert_eq!(server.stop(), Some(0));
-    let said = place.run_with_env(&["keys", "rekey"], &[old]);
-    assert!(said.complaint().contains("set WATCHWORD_NEW_MASTER_KEY"), "{said:?}");
-    let said = place.run_with_env(&["keys", "rekey"], &[old, new]);
-    assert!(said.code == Some(0) && said.out.contains("remove WATCHWORD_NEW_MASTER_KEY"), "{said:?}");
-    assert!(!said.out.contains(new.1) && !said.out.contains(old.1));
-    let said = place.run_with_env(&["serve", "--listen", "127.0.0.1:0"], &[old]);
-    assert!(said.complaint().contains("another master key"), "{said:?}");
-    let only_new = ("WATCHWORD_MASTER_KEY", new.1);
-    for env in [&[old, new][..], &[only_new]] {
-        let server = place.serve_with(&[], env);
-        assert_eq!(server.http().get("/dashboard", &[login.cookie()]).status, 200);
-        assert_eq!(server.http().get("/dashboard", &login.bearer("access_token")).status, 200);
-        assert_eq!(server.stop(), Some(0));
-    }
-    assert!(!place.files().contains(&"watchword.key".to_owned()), "{:?}", place.files());
-}
-
-#[test]
-fn a_running_server_leaves_no_core_dump() {
-    let place = Place::new();
-    let server = place.serve();
-    let limit = server.limit("Max core file size");
-    let values: Vec<_> = limit.split_whitespace().skip(4).take(2).collect();
-    assert_eq!(values, ["0", "0"], "{limit}");
-    assert!(!server.abort());
-    assert!(!place.files().iter().any(|name| name.starts_with("core")), "{:?}", place.files());
-}
-
 fn running(place: &Place) -> Server {
     place.add_user("kavya");
     place.serve()
-}
-
-/// Asks again and again until it is so, which must be within a second.
-fn soon(is_so: impl Fn() -> bool) {
-    let began = Instant::now();
-    while !is_so() {
-        assert!(began.elapsed() < Duration::from_secs(1), "it is not so");
-    }
-}
-
-/// The key that signed the access token of an answer.
-fn kid(reply: &Reply) -> String {
-    assert_eq!(reply.status, 200, "{reply:?}");
-    let seen = token::inspect(&reply.text("access_token")).unwrap();
-    seen.header["kid"].as_str().unwrap().to_owned()
-}
-
-fn published(http: Http) -> Vec<String> {
-    let document = http.get("/.well-known/jwks.json", &[]).json();
-    document["keys"].as_array().unwrap().iter().map(|key| key["kid"].as_str().unwrap().to_owned()).collect()
 }
 
 /// State and name of every key that is not gone.
@@ -270,13 +175,15 @@ fn states(place: &Place) -> Vec<(String, String)> {
     listed.as_array().unwrap().iter().map(|key| (text(&key["state"]), text(&key["kid"]))).collect()
 }
 
+fn published(http: Http) -> Vec<String> {
+    let document = http.get("/.well-known/jwks.json", &[]).json();
+    document["keys"].as_array().unwrap().iter().map(|key| key["kid"].as_str().unwrap().to_owned()).collect()
+}
+
 fn in_state(place: &Place, wanted: &str) -> String {
     let found = states(place).into_iter().find(|(state, _)| state == wanted);
     found.unwrap_or_else(|| panic!("no key is {wanted}")).1
 }
-
-/// Tokens name their issuer, which is to be the same on another port.
-const PUBLIC_URL: &str = "public_url = 'http://127.0.0.1:8080'";
 
 /// The example of RFC 8037 §A.1.
 const JWK: &str = r#"{"kty":"OKP","crv":"Ed25519","d":"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A",

@@ -10,4 +10,5 @@ mod first_run;
 mod http_limits;
 mod keys;
 mod kill;
+mod master_key;
 mod start_errors;

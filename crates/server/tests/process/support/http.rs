@@ -145,4 +145,11 @@ impl Reply {
     pub fn bearer(&self, name: &str) -> [String; 1] {
         [format!("Authorization: Bearer {}", self.text(name))]
     }
+
+    /// The key that signed the access token in it.
+    pub fn kid(&self) -> String {
+        assert_eq!(self.status, 200, "{self:?}");
+        let seen = token::inspect(&self.text("access_token")).unwrap();
+        seen.header["kid"].as_str().unwrap().to_owned()
+    }
 }
