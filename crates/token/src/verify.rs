@@ -1,8 +1,11 @@
 //! Verifying an access token, in the only order in which nothing is believed before it is checked.
 
+use std::fmt;
+use std::ops::Range;
+
 use crate::jws::{Compact, Header, Room};
 use crate::key_set::Written;
-use crate::{Algorithm, Claims, KeySet, Profile, Refused, VerifyingKey};
+use crate::{Algorithm, Claims, ClaimsRef, KeySet, Profile, Refused, VerifyingKey};
 
 /// What a verifier demands of a token.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,13 +61,87 @@ impl Expectation {
     /// Judges the times of claims that were verified before, for whoever keeps them: `Expired` from the very millisecond
     /// `exp` + leeway on, `NotYetValid` while `nbf`, `iat` or `rat` lies ahead by more than the leeway.
     pub fn judge_times(&self, claims: &Claims, now_ms: i64) -> Result<(), Refused> {
+        judge_life(&self.life(claims), now_ms)
+    }
+
+    /// The milliseconds at which claims that were verified before count, leeway included: [`Self::judge_times`] for whoever
+    /// keeps nothing but this.
+    ///
+    /// ```
+    /// use token::{Claims, Expectation, Profile};
+    /// let expect = Expectation::new(Profile::Rfc9068, "https://id.example", "https://api.example");
+    /// let claims = Claims { iat: 1_000, rat: 1_000_000, exp: 1_600, ..Claims::default() };
+    /// assert_eq!(expect.life(&claims), 995_000..1_605_000);
+    /// ```
+    pub fn life(&self, claims: &Claims) -> Range<i64> {
+        self.life_from(claims.nbf, claims.iat, claims.rat, claims.exp)
+    }
+
+    fn life_from(&self, nbf: Option<i64>, iat: i64, rat: i64, exp: i64) -> Range<i64> {
         let leeway = i64::from(self.leeway_seconds) * 1000;
         let ms = |seconds: i64| seconds.saturating_mul(1000);
-        if now_ms >= ms(claims.exp).saturating_add(leeway) {
-            return Err(Refused::Expired);
-        }
-        let latest = ms(claims.nbf.unwrap_or(i64::MIN)).max(ms(claims.iat)).max(claims.rat);
-        if latest > now_ms.saturating_add(leeway) { Err(Refused::NotYetValid) } else { Ok(()) }
+        let latest = ms(nbf.unwrap_or(i64::MIN)).max(ms(iat)).max(rat);
+        latest.saturating_sub(leeway)..ms(exp).saturating_add(leeway)
+    }
+}
+
+/// `Expired` comes first, for a token that never counted at all.
+fn judge_life(life: &Range<i64>, now_ms: i64) -> Result<(), Refused> {
+    if now_ms >= life.end {
+        return Err(Refused::Expired);
+    }
+    if now_ms < life.start { Err(Refused::NotYetValid) } else { Ok(()) }
+}
+
+/// A token that has been verified, borrowed from the memory that it was decoded in.
+pub struct Verified<'a> {
+    claims: ClaimsRef<'a>,
+    key: &'a VerifyingKey,
+    payload: &'a [u8],
+}
+
+impl<'a> Verified<'a> {
+    /// What it says.
+    pub fn claims(&self) -> &ClaimsRef<'a> {
+        &self.claims
+    }
+
+    /// What it says, with memory of its own.
+    pub fn into_claims(self) -> Claims {
+        self.claims.into_owned()
+    }
+
+    /// The key that signed it.
+    pub fn key(&self) -> &'a VerifyingKey {
+        self.key
+    }
+
+    /// The signed bytes, a JSON object without duplicate members: for claims beyond those that are known here.
+    ///
+    /// ```
+    /// # use token::{Algorithm, Claims, Expectation, KeySet, Profile, Room, SigningKey};
+    /// # let key = SigningKey::generate(Algorithm::EdDSA)?;
+    /// # let mut keys = KeySet::new();
+    /// # keys.insert(key.verifying_key())?;
+    /// # let claims = Claims { sub: "ada".into(), jti: "1".into(), aud: vec!["b".into()], exp: 9, ..Claims::default() };
+    /// # let jwt = token::sign(&key, Profile::Rfc9068, &claims);
+    /// # let (mut room, expect) = (Room::new(), Expectation::new(Profile::Rfc9068, "", "b"));
+    /// #[derive(serde::Deserialize)]
+    /// struct Shop<'a> {
+    ///     customer: Option<&'a str>,
+    /// }
+    /// let verified = token::verify_in(&mut room, &jwt, &keys, &expect, 0)?;
+    /// assert_eq!(serde_json::from_slice::<Shop>(verified.payload())?.customer, None);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn payload(&self) -> &'a [u8] {
+        self.payload
+    }
+}
+
+impl fmt::Debug for Verified<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Verified").field("claims", &self.claims).field("kid", &self.key.kid()).finish_non_exhaustive()
     }
 }
 
@@ -77,7 +154,7 @@ impl Expectation {
 /// assert_eq!(token::verify("a.b", &KeySet::new(), &expect, 0), Err(Refused::Segments));
 /// ```
 pub fn verify(token: &str, keys: &KeySet, expect: &Expectation, now_ms: i64) -> Result<Claims, Refused> {
-    judge(token, keys, expect, now_ms).map(|(claims, _)| claims)
+    verify_in(&mut Room::new(), token, keys, expect, now_ms).map(Verified::into_claims)
 }
 
 /// The same, with the name of the key that signed: what a verifier needs that keeps the answer and must know when the key
@@ -94,26 +171,50 @@ pub fn verify_with_kid(
     expect: &Expectation,
     now_ms: i64,
 ) -> Result<(Claims, String), Refused> {
-    judge(token, keys, expect, now_ms).map(|(claims, key)| (claims, key.kid().to_owned()))
+    let mut room = Room::new();
+    let verified = verify_in(&mut room, token, keys, expect, now_ms)?;
+    let kid = verified.key.kid().to_owned();
+    Ok((verified.into_claims(), kid))
 }
 
-/// A key's own header is known by comparing it; any other is read.
-fn judge<'a>(
+/// The same without a copy: what is found is borrowed from `room`, which is used again and again. A token that is written
+/// as this crate writes it is verified without any allocation of this crate's own.
+///
+/// ```
+/// use token::{Algorithm, Claims, Expectation, KeySet, Profile, Room, SigningKey};
+/// let key = SigningKey::generate(Algorithm::EdDSA)?;
+/// let mut keys = KeySet::new();
+/// keys.insert(key.verifying_key())?;
+/// let claims = Claims { sub: "ada".into(), jti: "1".into(), aud: vec!["b".into()], exp: 9, ..Claims::default() };
+/// let jwt = token::sign(&key, Profile::Rfc9068, &claims);
+///
+/// let (mut room, expect) = (Room::new(), Expectation::new(Profile::Rfc9068, "", "b"));
+/// let verified = token::verify_in(&mut room, &jwt, &keys, &expect, 0)?;
+/// assert_eq!(verified.claims().sub, "ada");
+/// assert_eq!(verified.key().kid(), key.kid());
+/// assert_eq!(verified.into_claims(), claims);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn verify_in<'a>(
+    room: &'a mut Room,
     token: &str,
     keys: &'a KeySet,
     expect: &Expectation,
     now_ms: i64,
-) -> Result<(Claims, &'a VerifyingKey), Refused> {
+) -> Result<Verified<'a>, Refused> {
     let compact = Compact::split(token)?;
+    // A key's own header is known by comparing it; any other is read.
     let header = match keys.by_header(compact.header) {
         Some(written) => Head::Written(written),
-        None => Head::Read(Header::read(compact.header)?),
+        None => {
+            compact.check_dots()?;
+            Head::Read(Header::read(compact.header)?)
+        }
     };
-    let mut room = Room::new();
-    let body = compact.decode(&mut room)?;
+    let body = compact.decode(room)?;
     let key = header.key(keys)?;
     key.check(compact.signing_input, body.signature)?;
-    let claims = Claims::from_json(body.payload, expect.profile)?;
+    let claims = ClaimsRef::read(body.payload, expect.profile)?;
     if !header.typ().is_some_and(|typ| is_type(typ, expect.profile.typ())) {
         return Err(Refused::Type);
     }
@@ -123,8 +224,8 @@ fn judge<'a>(
     if !claims.aud.contains(&expect.audience) {
         return Err(Refused::Audience);
     }
-    expect.judge_times(&claims, now_ms)?;
-    Ok((claims, key))
+    judge_life(&expect.life_from(claims.nbf, claims.iat, claims.rat, claims.exp), now_ms)?;
+    Ok(Verified { claims, key, payload: body.payload })
 }
 
 /// A header, known by the look of it or read.
