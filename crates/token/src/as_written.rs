@@ -7,16 +7,21 @@ use crate::claims::{ACCESS, parse_id};
 use crate::{ClaimsRef, Profile, Strings, eight};
 
 /// The claims, the same that the strict reader finds; `None` where it has to be asked.
+#[inline(always)]
+#[expect(
+    clippy::inline_always,
+    reason = "otherwise the claims are copied, which takes longer than reading some of them"
+)]
 pub(crate) fn read(json: &[u8], profile: Profile) -> Option<ClaimsRef<'_>> {
     let mut text = Text::new(json)?;
     let iss = text.string(br#"{"iss":""#)?;
-    let sub = text.string(br#","sub":""#).filter(|sub| !sub.is_empty())?;
+    let sub = text.id(br#","sub":""#).filter(|sub| !sub.is_empty())?;
     let aud = text.one_or_many()?;
     let exp = text.signed(br#","exp":"#)?;
     let iat = text.signed(br#","iat":"#)?;
     let nbf = text.optional(br#","nbf":"#, Text::signed)?;
-    let jti = text.string(br#","jti":""#).filter(|jti| !jti.is_empty())?;
-    let sid = parse_id(text.string(br#","sid":""#)?)?;
+    let jti = text.id(br#","jti":""#).filter(|jti| !jti.is_empty())?;
+    let sid = parse_id(text.id(br#","sid":""#)?)?;
     let client_id = text.string(br#","client_id":""#)?;
     let scope = text.string(br#","scope":""#)?;
     let roles = text.optional(br#","roles":["#, Text::many)?;
@@ -67,10 +72,12 @@ impl<'a> Text<'a> {
         str::from_utf8(json).ok().map(Self)
     }
 
+    #[inline]
     fn begins<const N: usize>(&self, name: &[u8; N]) -> bool {
         self.0.as_bytes().first_chunk() == Some(name)
     }
 
+    #[inline]
     fn skip<const N: usize>(&mut self, name: &[u8; N]) -> Option<()> {
         self.0 = self.0.get(N..).filter(|_| self.begins(name))?;
         Some(())
@@ -89,14 +96,39 @@ impl<'a> Text<'a> {
     /// A string; its first quotation mark is the last byte of `name`.
     fn string<const N: usize>(&mut self, name: &[u8; N]) -> Option<&'a str> {
         self.skip(name)?;
-        let end = eight::quotation_mark(self.0.as_bytes())?;
-        let value = &self.0[..end];
-        self.0 = &self.0[end + 1..];
-        Some(value)
+        self.string_begun()
+    }
+
+    /// A string that is likely to be as long as an id: its length is guessed, and looked for only if that is wrong.
+    fn id<const N: usize>(&mut self, name: &[u8; N]) -> Option<&'a str> {
+        self.skip(name)?;
+        let ends = |text: &[u8; ID_BYTES]| text.iter().fold(0, |ends, byte| ends | u8::from(*byte == b'"')) != 0;
+        let text = self.0.as_bytes();
+        if text.get(ID_BYTES) != Some(&b'"') || text.first_chunk().is_none_or(ends) {
+            return self.string_begun();
+        }
+        Some(self.take(ID_BYTES, 1))
     }
 
     fn signed<const N: usize>(&mut self, name: &[u8; N]) -> Option<i64> {
         self.skip(name)?;
+        self.integer()
+    }
+
+    fn unsigned<const N: usize>(&mut self, name: &[u8; N]) -> Option<u64> {
+        self.skip(name)?;
+        self.digits()
+    }
+
+    // One for all names, so that there is little code to fetch and few branches to learn.
+    #[inline(never)]
+    fn string_begun(&mut self) -> Option<&'a str> {
+        let end = eight::quotation_mark(self.0.as_bytes())?;
+        Some(self.take(end, 1))
+    }
+
+    #[inline(never)]
+    fn integer(&mut self) -> Option<i64> {
         if !self.begins(b"-") {
             return self.digits()?.try_into().ok();
         }
@@ -105,15 +137,19 @@ impl<'a> Text<'a> {
         self.digits().filter(|digits| *digits != 0).and_then(|digits| 0_i64.checked_sub_unsigned(digits))
     }
 
-    fn unsigned<const N: usize>(&mut self, name: &[u8; N]) -> Option<u64> {
-        self.skip(name)?;
-        self.digits()
-    }
-
+    #[inline]
     fn digits(&mut self) -> Option<u64> {
         let (value, length) = eight::digits(self.0.as_bytes())?;
-        self.0 = &self.0[length..];
+        self.take(length, 0);
         Some(value)
+    }
+
+    /// The next bytes; then some more are left out.
+    #[inline]
+    fn take(&mut self, length: usize, more: usize) -> &'a str {
+        let value = &self.0[..length];
+        self.0 = &self.0[length + more..];
+        value
     }
 
     fn boolean<const N: usize>(&mut self, name: &[u8; N]) -> Option<bool> {
@@ -142,6 +178,9 @@ impl<'a> Text<'a> {
         Some(Strings::one(Cow::Borrowed(self.string(br#","aud":""#)?)))
     }
 }
+
+/// How long an id is where it is a UUID.
+const ID_BYTES: usize = 36;
 
 /// So short that it cannot have more items than the strict reader allows: an item takes three bytes.
 const MAX_BYTES: usize = 2_048;

@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use crate::Claims;
 use crate::claims::parse_id;
-use crate::{Claims, Profile, Refused, as_written, strictly};
 
 /// [`Claims`] without a copy: every text is a part of the payload, unless it is escaped there.
 #[derive(Debug, PartialEq, Eq)]
@@ -29,16 +29,7 @@ pub struct ClaimsRef<'a> {
     pub rat: i64,
 }
 
-impl<'a> ClaimsRef<'a> {
-    /// Reads the payload: fast where it is just as this crate writes it, strictly in any case.
-    #[inline]
-    pub(crate) fn read(json: &'a [u8], profile: Profile) -> Result<Self, Refused> {
-        match as_written::read(json, profile) {
-            Some(claims) => Ok(claims),
-            None => strictly::read(json, profile),
-        }
-    }
-
+impl ClaimsRef<'_> {
     /// The user that it speaks for, as [`Claims::user`].
     pub fn user(&self) -> Option<[u8; 16]> {
         parse_id(&self.sub)

@@ -16,7 +16,7 @@ pub(crate) fn quotation_mark(text: &[u8]) -> Option<usize> {
 
 /// The number that the text begins with and how long it is: an integer in its one spelling, so not `01`.
 pub(crate) fn digits(text: &[u8]) -> Option<(u64, usize)> {
-    let (mut value, mut length) = text.first_chunk().and_then(all_digits).map_or((0, 0), |value| (value, 8));
+    let (mut value, mut length) = text.first_chunk().copied().and_then(all_digits).map_or((0, 0), |value| (value, 8));
     while let Some(digit @ 0..=9) = text.get(length).map(|byte| byte.wrapping_sub(b'0')) {
         value = value.checked_mul(10)?.checked_add(digit.into())?;
         length += 1;
@@ -26,8 +26,8 @@ pub(crate) fn digits(text: &[u8]) -> Option<(u64, usize)> {
 }
 
 /// The value of eight digits, added up in pairs, then pairs of pairs.
-fn all_digits(text: &[u8; 8]) -> Option<u64> {
-    let digits = u64::from_le_bytes(*text) ^ each(b'0');
+fn all_digits(text: [u8; 8]) -> Option<u64> {
+    let digits = u64::from_le_bytes(text) ^ each(b'0');
     // A byte above nine has a high half, or gets one when six is added.
     if (digits | digits.wrapping_add(each(6))) & each(0xf0) != 0 {
         return None;
@@ -83,7 +83,7 @@ mod tests {
         #[test]
         fn no_eight_bytes_are_mistaken_for_digits(bytes: [u8; 8]) {
             let text = str::from_utf8(&bytes).ok().filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
-            prop_assert_eq!(all_digits(&bytes), text.and_then(|text| text.parse().ok()));
+            prop_assert_eq!(all_digits(bytes), text.and_then(|text| text.parse().ok()));
         }
     }
 }

@@ -3,9 +3,8 @@
 use std::fmt;
 use std::ops::Range;
 
-use crate::jws::{Compact, Header, Room};
-use crate::key_set::Written;
-use crate::{Algorithm, Claims, ClaimsRef, KeySet, Profile, Refused, VerifyingKey};
+use crate::jws::{Body, Compact, Header, Room};
+use crate::{Algorithm, Claims, ClaimsRef, KeySet, Profile, Refused, VerifyingKey, as_written, strictly};
 
 /// What a verifier demands of a token.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,6 +74,21 @@ impl Expectation {
     /// ```
     pub fn life(&self, claims: &Claims) -> Range<i64> {
         self.life_from(claims.nbf, claims.iat, claims.rat, claims.exp)
+    }
+
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "it is asked about claims that are still in registers")]
+    fn judge(&self, claims: &ClaimsRef<'_>, is_type: bool, now_ms: i64) -> Result<(), Refused> {
+        if !is_type {
+            return Err(Refused::Type);
+        }
+        if claims.iss != self.issuer {
+            return Err(Refused::Issuer);
+        }
+        if !claims.aud.contains(&self.audience) {
+            return Err(Refused::Audience);
+        }
+        judge_life(&self.life_from(claims.nbf, claims.iat, claims.rat, claims.exp), now_ms)
     }
 
     fn life_from(&self, nbf: Option<i64>, iat: i64, rat: i64, exp: i64) -> Range<i64> {
@@ -204,56 +218,51 @@ pub fn verify_in<'a>(
 ) -> Result<Verified<'a>, Refused> {
     let compact = Compact::split(token)?;
     // A key's own header is known by comparing it; any other is read.
-    let header = match keys.by_header(compact.header) {
-        Some(written) => Head::Written(written),
-        None => {
-            compact.check_dots()?;
-            Head::Read(Header::read(compact.header)?)
-        }
+    let Some(written) = keys.by_header(compact.header) else {
+        return verify_read(&compact, room, keys, expect, now_ms);
     };
     let body = compact.decode(room)?;
-    let key = header.key(keys)?;
+    let is_type = written.profile == expect.profile;
+    judge(&compact, &body, &written.key, is_type, expect, now_ms)
+}
+
+#[cold]
+fn verify_read<'a>(
+    compact: &Compact<'_>,
+    room: &'a mut Room,
+    keys: &'a KeySet,
+    expect: &Expectation,
+    now_ms: i64,
+) -> Result<Verified<'a>, Refused> {
+    compact.check_dots()?;
+    let header = Header::read(compact.header)?;
+    let body = compact.decode(room)?;
+    let _: Algorithm = header.alg.parse().map_err(|_| Refused::Algorithm)?;
+    let key = header.kid.as_deref().and_then(|kid| keys.get(kid)).ok_or(Refused::UnknownKey)?;
+    key.check_alg(&header.alg)?;
+    let is_type = header.typ.is_some_and(|typ| is_type(&typ, expect.profile.typ()));
+    judge(compact, &body, key, is_type, expect, now_ms)
+}
+
+/// What follows when the key is known.
+#[inline]
+fn judge<'a>(
+    compact: &Compact<'_>,
+    body: &Body<'a>,
+    key: &'a VerifyingKey,
+    is_type: bool,
+    expect: &Expectation,
+    now_ms: i64,
+) -> Result<Verified<'a>, Refused> {
     key.check(compact.signing_input, body.signature)?;
-    let claims = ClaimsRef::read(body.payload, expect.profile)?;
-    if !header.typ().is_some_and(|typ| is_type(typ, expect.profile.typ())) {
-        return Err(Refused::Type);
+    // Each kind is put where it is wanted at once: what either gives would have to be copied.
+    if let Some(claims) = as_written::read(body.payload, expect.profile) {
+        expect.judge(&claims, is_type, now_ms)?;
+        return Ok(Verified { claims, key, payload: body.payload });
     }
-    if claims.iss != expect.issuer {
-        return Err(Refused::Issuer);
-    }
-    if !claims.aud.contains(&expect.audience) {
-        return Err(Refused::Audience);
-    }
-    judge_life(&expect.life_from(claims.nbf, claims.iat, claims.rat, claims.exp), now_ms)?;
+    let claims = strictly::read(body.payload, expect.profile)?;
+    expect.judge(&claims, is_type, now_ms)?;
     Ok(Verified { claims, key, payload: body.payload })
-}
-
-/// A header, known by the look of it or read.
-enum Head<'a> {
-    Written(&'a Written),
-    Read(Header),
-}
-
-impl<'a> Head<'a> {
-    /// The key that it names, if the algorithm is that key's.
-    fn key(&self, keys: &'a KeySet) -> Result<&'a VerifyingKey, Refused> {
-        match self {
-            Self::Written(written) => Ok(&written.key),
-            Self::Read(header) => {
-                let _: Algorithm = header.alg.parse().map_err(|_| Refused::Algorithm)?;
-                let key = header.kid.as_deref().and_then(|kid| keys.get(kid)).ok_or(Refused::UnknownKey)?;
-                key.check_alg(&header.alg)?;
-                Ok(key)
-            }
-        }
-    }
-
-    fn typ(&self) -> Option<&str> {
-        match self {
-            Self::Written(written) => Some(written.profile.typ()),
-            Self::Read(header) => header.typ.as_deref(),
-        }
-    }
 }
 
 /// Media types compare without case, and `application/` may be left out (RFC 7515 §4.1.9).

@@ -47,8 +47,10 @@ impl<'a> Compact<'a> {
         if token.len() > MAX_TOKEN_BYTES {
             return Err(Refused::TooLong);
         }
-        let (signed, signature) = token.rsplit_once('.').ok_or(Refused::Segments)?;
-        let (header, payload) = signed.split_once('.').ok_or(Refused::Segments)?;
+        let last = memchr::memrchr(b'.', token.as_bytes()).ok_or(Refused::Segments)?;
+        let (signed, signature) = (&token[..last], &token[last + 1..]);
+        let first = memchr::memchr(b'.', signed.as_bytes()).ok_or(Refused::Segments)?;
+        let (header, payload) = (&signed[..first], &signed[first + 1..]);
         if header.is_empty() || signature.is_empty() {
             return Err(Refused::Segments);
         }

@@ -6,7 +6,7 @@
 mod compact;
 mod scheme;
 
-pub(crate) use compact::{Compact, Header, present, segments};
+pub(crate) use compact::{Body, Compact, Header, present, segments};
 pub use compact::{MAX_HEADER_BYTES, MAX_TOKEN_BYTES, Room};
 pub use scheme::Scheme;
 pub(crate) use scheme::{Curve, Family};
