@@ -182,7 +182,9 @@ mod tests {
         let kids: Vec<String> =
             (0..40).flat_map(|n| [n.to_string(), format!("{}-{n}-{}", "k".repeat(40), "k".repeat(40))]).collect();
         let mut keys = KeySet::new();
-        kids.iter().for_each(|kid| keys.insert(key(kid)).expect("each has its kid"));
+        for kid in &kids {
+            keys.insert(key(kid)).expect("each has its kid");
+        }
         for kid in &kids {
             for profile in Profile::ALL {
                 let known = key(kid);
