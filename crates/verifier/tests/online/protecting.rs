@@ -255,6 +255,7 @@ async fn claims_can_be_read_as_a_type_of_ones_own() {
         preferred_username: String,
         roles: Vec<String>,
         aud: Vec<String>,
+        tenant: Option<String>,
     }
     let issuer = TestIssuer::start().await;
     let verifier = issuer.verifier().await;
@@ -262,12 +263,13 @@ async fn claims_can_be_read_as_a_type_of_ones_own() {
     let app = Router::new().route("/", get(mine)).layer(verifier.provide());
     for roles in [&["clerk"][..], &[]] {
         let user = || roles.iter().fold(issuer.user("kavya"), |user, role| user.role(role));
-        let (token, cookie) = (bearer(&user().token()), user().cookie());
-        for header in [("authorization", token.as_str()), ("cookie", cookie.as_str())] {
+        let (token, cookie) = (bearer(&user().claim("tenant", "north").token()), user().cookie());
+        for (header, tenant) in [(("authorization", &*token), Some("north")), (("cookie", &*cookie), None)] {
             let expected = Mine {
                 preferred_username: "kavya".to_owned(),
                 roles: roles.iter().map(|role| (*role).to_owned()).collect(),
                 aud: vec![issuer.url().to_owned()],
+                tenant: tenant.map(str::to_owned),
             };
             assert_eq!(ask(&app, "/", &[header]).await.body, format!("{expected:?}"));
         }
