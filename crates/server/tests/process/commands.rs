@@ -211,7 +211,19 @@ fn every_shell_gets_completions_that_know_every_command() {
     for shell in ["bash", "zsh", "fish"] {
         let said = place.run(&["completions", shell]);
         assert_eq!(said.code, Some(0));
-        for word in ["serve", "demo", "user", "session", "token", "inspect", "set-password", "config", "public-url"] {
+        for word in [
+            "serve",
+            "demo",
+            "user",
+            "session",
+            "keys",
+            "rekey",
+            "token",
+            "inspect",
+            "set-password",
+            "config",
+            "public-url",
+        ] {
             assert!(said.out.contains(word), "{shell} does not know {word}");
         }
     }
@@ -229,12 +241,14 @@ fn help_mentions_every_command_and_works_without_configuration() {
     place.write("watchword.toml", "nonsense");
     let help = place.run(&["--help"]);
     assert_eq!(help.code, Some(0));
-    for word in ["serve", "demo", "user", "session", "token", "config", "completions", "--listen", "--database"] {
+    for word in ["serve", "demo", "user", "session", "keys", "token", "config", "completions", "--listen", "--database"]
+    {
         assert!(help.out.contains(word), "{word}");
     }
     for (command, words) in [
         ("user", &["add", "list", "disable", "enable", "set-roles", "set-password"][..]),
         ("session", &["list", "end"]),
+        ("keys", &["list", "rotate", "retire", "revoke", "import", "export-public", "rekey"]),
         ("token", &["inspect"]),
         ("demo", &["--json"]),
     ] {

@@ -45,7 +45,7 @@ fn keys_are_listed_rotated_and_retired_and_every_refusal_says_what_to_do() {
     assert!(place.run(&["keys", "retire", &first]).complaint().contains("watchword keys rotate"));
 
     let said = place.run(&["keys", "rotate"]);
-    assert!(said.code == Some(0) && said.out.contains("It takes over in"), "{said:?}");
+    assert!(said.code == Some(0) && said.out.contains("It takes over in 1 hour"), "{said:?}");
     let second = in_state(&place, "next");
     soon(|| published(http).contains(&second));
     assert!(said.out.contains(&second) && said.out.contains(&format!("{first} goes on signing")), "{said:?}");

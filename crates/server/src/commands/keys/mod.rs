@@ -140,13 +140,12 @@ impl Desk<'_> {
             Err(error) => return Err(error.into()),
         }
         line(format!("Published {kid} ({algorithm})."));
-        let now = self.clock.now();
         let at = created_at + self.schedule.publish_ahead;
         line(match self.find(KeyState::Active).await? {
             Some(active) => {
                 format!(
                     "It takes over {}, at {}. Until then {} goes on signing.",
-                    until(at, now),
+                    until(at, created_at),
                     moment(at),
                     active.kid
                 )
