@@ -27,29 +27,6 @@ impl Store {
         .await
     }
 
-    /// What tells this database's master key from another; none until [`Store::set_master_key_check`].
-    pub async fn master_key_check(&self) -> Result<Option<i64>, Error> {
-        self.read(async |sql| {
-            sql.one("select value from meta where name = 'master_key_check'", &[], |row| row.take()).await
-        })
-        .await
-    }
-
-    /// Records it, once: the answer is the value that stands from now on.
-    pub async fn set_master_key_check(&self, value: i64) -> Result<i64, Error> {
-        self.write(async move |sql| {
-            sql.run(
-                "insert into meta (name, value) values ('master_key_check', $1) on conflict (name) do nothing",
-                &[&value],
-            )
-            .await?;
-            let stands =
-                sql.one("select value from meta where name = 'master_key_check'", &[], |row| row.take()).await?;
-            Ok(stands.unwrap_or(value))
-        })
-        .await
-    }
-
     /// Forgets the latest moment, although what has expired by it may revive.
     pub async fn danger_reset_clock_floor(&self, now: UnixMillis) -> Result<(), Error> {
         self.write(async move |sql| {

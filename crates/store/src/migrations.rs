@@ -9,12 +9,20 @@ pub(crate) struct Migration {
 }
 
 /// Expand, then contract: while nodes are replaced one by one, the old version still runs on the new schema.
-pub(crate) const MIGRATIONS: &[Migration] = &[Migration {
-    number: 1,
-    name: "spine",
-    sqlite: include_str!("../migrations/sqlite/0001_spine.sql"),
-    postgres: include_str!("../migrations/postgres/0001_spine.sql"),
-}];
+pub(crate) const MIGRATIONS: &[Migration] = &[
+    Migration {
+        number: 1,
+        name: "spine",
+        sqlite: include_str!("../migrations/sqlite/0001_spine.sql"),
+        postgres: include_str!("../migrations/postgres/0001_spine.sql"),
+    },
+    Migration {
+        number: 2,
+        name: "keys",
+        sqlite: include_str!("../migrations/sqlite/0002_keys.sql"),
+        postgres: include_str!("../migrations/postgres/0002_keys.sql"),
+    },
+];
 
 /// The number of the last one that this version knows.
 pub(crate) fn newest() -> i64 {

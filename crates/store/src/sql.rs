@@ -20,10 +20,8 @@ pub(crate) enum Sql<'c> {
 #[derive(Clone, Copy)]
 #[repr(i64)]
 pub(crate) enum Alone {
-    /// Changing which signing key is active.
-    SigningKeys = 1,
     /// Offering the setup, or creating the first administrator.
-    Setup = 2,
+    Setup = 1,
 }
 
 /// The columns of a row, taken from left to right.

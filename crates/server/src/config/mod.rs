@@ -1,6 +1,7 @@
 //! The configuration: built-in defaults, then one TOML file, then `WATCHWORD_…` variables, then options.
 
 mod database;
+mod keys;
 mod listen;
 mod log;
 mod overlay;
@@ -17,6 +18,7 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 pub use database::Database;
+pub use keys::{Keys, PublishAhead, RotateEvery};
 pub use listen::Listen;
 pub use log::{Log, LogFormat};
 pub use passwords::Passwords;
@@ -50,6 +52,8 @@ pub struct Config {
     pub session: SessionConfig,
     /// What tokens look like and how long they last.
     pub tokens: Tokens,
+    /// How signing keys follow each other.
+    pub keys: Keys,
     /// What a password hash costs.
     pub passwords: Passwords,
     /// How many tries are allowed.
@@ -120,6 +124,7 @@ impl Config {
     fn check(self) -> Result<Self, ConfigError> {
         self.session.check()?;
         self.tokens.check()?;
+        self.keys.check()?;
         self.passwords.check()?;
         self.throttle.check()?;
         if !(1..=4096).contains(&self.group_commit) {
@@ -169,6 +174,7 @@ impl Default for Config {
             trusted_proxies: Vec::new(),
             session: SessionConfig::default(),
             tokens: Tokens::default(),
+            keys: Keys::default(),
             passwords: Passwords::default(),
             throttle: Throttle::default(),
             signup: Signup::default(),
