@@ -6,7 +6,7 @@ use axum::body::Body;
 use axum::http::{Method, StatusCode};
 use domain::Span;
 
-use crate::support::{Browser, PASSWORD, Page, TestServer};
+use crate::support::{Browser, Form, PASSWORD, Page, TestServer};
 
 /// The path of a new link, if one is offered.
 async fn offer(server: &Arc<TestServer>) -> Option<String> {
@@ -62,13 +62,14 @@ async fn the_link_works_once_and_no_other_follows() {
 async fn twenty_people_with_the_link_at_once_make_one_administrator() {
     let server = TestServer::start().await;
     let path = offer(&server).await.unwrap();
-    let mut running = tokio::task::JoinSet::new();
+    let mut people = Vec::new();
     for n in 0..20 {
-        let (mut browser, path) = (server.browser(), path.clone());
+        let mut browser = server.browser();
         let form = browser.get(&path).await.form(&path);
-        let form = form.fill("username", &format!("user{n}")).fill("password", PASSWORD);
-        running.spawn(async move { browser.submit(&form).await });
+        people.push((browser, form.fill("username", &format!("user{n}")).fill("password", PASSWORD)));
     }
+    let submit = |(mut browser, form): (Browser, Form)| async move { browser.submit(&form).await };
+    let running: tokio::task::JoinSet<_> = people.into_iter().map(submit).collect();
     let pages = running.join_all().await;
     assert_eq!(pages.iter().filter(|page| page.path == "/dashboard").count(), 1);
     assert_eq!(pages.iter().filter(|page| is_gone(page)).count(), 19);

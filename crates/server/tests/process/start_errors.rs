@@ -37,7 +37,8 @@ fn values_that_cannot_be_used_are_refused_before_anything_is_made() {
         (vec!["--listen", "0.0.0.0:0"], vec![], vec!["--public-url"]),
         (vec!["--public-url", "http://login.example.org"], vec![], vec!["plain http", "danger_plain_http"]),
         (vec!["--public-url", "https://login.example.org/auth"], vec![], vec!["without path"]),
-        (vec!["--database", "postgres://localhost/x"], vec![], vec!["sqlite:"]),
+        (vec!["--database", "mysql://ww@localhost/ww"], vec![], vec!["--database", "sqlite:", "postgres://"]),
+        (vec!["--database", "postgres://localhost/ww"], vec![], vec!["--database", "no user", "postgres://user"]),
         (vec![], vec![("WATCHWORD_LISTNE", "x")], vec!["WATCHWORD_LISTNE", "no such setting"]),
         (vec![], vec![("WATCHWORD_SESSION_IDLE", "soon")], vec!["WATCHWORD_SESSION_IDLE", "24h"]),
         (vec![], vec![("WATCHWORD_TOKENS_ALGORITHM", "none")], vec!["algorithm", "EdDSA"]),
@@ -64,6 +65,18 @@ fn a_mistake_on_the_command_line_exits_with_2() {
         assert!(!said.err.is_empty());
     }
     assert!(place.files().is_empty());
+}
+
+#[test]
+fn a_database_server_that_is_not_there_is_named_without_its_password_and_nothing_is_made() {
+    let place = Place::new();
+    let said = place.run_with_env(&[], &[("WATCHWORD_DATABASE", "postgres://ww:hunter2@127.0.0.1:1/ww")]);
+    assert!(
+        said.complaint().contains("postgres://ww:***@127.0.0.1:1/ww") && said.complaint().contains("Start PostgreSQL")
+    );
+    assert_one_line(&said);
+    assert!(!format!("{said:?}").contains("hunter2"));
+    assert!(place.files().is_empty(), "{:?}", place.files());
 }
 
 #[test]
