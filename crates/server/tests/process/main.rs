@@ -9,4 +9,5 @@ mod example;
 mod first_run;
 mod http_limits;
 mod kill;
+mod postgres;
 mod start_errors;
