@@ -11,4 +11,5 @@ mod http_limits;
 mod keys;
 mod kill;
 mod master_key;
+mod postgres;
 mod start_errors;
