@@ -4,7 +4,7 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder
 use utoipa::openapi::{Content, Ref, ResponseBuilder};
 use utoipa::{Modify, OpenApi};
 
-use crate::{dashboard, health, login, logout, published_keys, refresh, session_api};
+use crate::{dashboard, health, login, logout, metadata, published_keys, refresh, session_api};
 
 /// The whole description.
 #[derive(OpenApi)]
@@ -18,7 +18,7 @@ use crate::{dashboard, health, login, logout, published_keys, refresh, session_a
         login::submit, refresh::submit, logout::submit,
         dashboard::show, session_api::current, session_api::end_current,
         session_api::list, session_api::end_others, session_api::end_one,
-        published_keys::jwks, health::live, health::ready,
+        metadata::show, published_keys::jwks, health::live, health::ready,
     ),
     modifiers(&Credentials, &Errors),
 )]

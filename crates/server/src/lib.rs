@@ -24,6 +24,7 @@ mod limits;
 mod login;
 mod logout;
 mod memory;
+mod metadata;
 mod moments;
 mod new_account;
 mod passwords;

@@ -9,8 +9,8 @@ use axum::routing::{delete, get, post};
 use crate::app::App;
 use crate::failure::{Failure, page_or_problem};
 use crate::{
-    account, api_docs, dashboard, health, home, layout, login, logout, published_keys, refresh, session_api, setup,
-    signup,
+    account, api_docs, dashboard, health, home, layout, login, logout, metadata, published_keys, refresh, session_api,
+    setup, signup,
 };
 
 /// The whole surface of the server.
@@ -56,7 +56,9 @@ fn api() -> Router<App> {
 }
 
 fn feed() -> Router<App> {
-    Router::new().route("/.well-known/jwks.json", get(published_keys::jwks))
+    Router::new()
+        .route("/.well-known/oauth-authorization-server", get(metadata::show))
+        .route("/.well-known/jwks.json", get(published_keys::jwks))
 }
 
 fn ops() -> Router<App> {

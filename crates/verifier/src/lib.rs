@@ -1,4 +1,9 @@
-//! Verifies Watchword credentials from memory: signature, claims, revocation. No IO, no async, no clock.
+//! Verifies the credentials of Watchword's users, from memory: access tokens and session cookies alike.
+//!
+//! Applications use `Verifier`, as a layer in front of their routes; the README shows how. Most of it comes with features: `client`,
+//! `tower`, `axum`, and `test-support` for tests.
+//!
+//! Below it is the [`Checker`], which needs no feature: no IO, no async, no clock.
 //!
 //! ```
 //! use token::{Algorithm, Claims, Expectation, KeySet, Profile, SigningKey};
@@ -30,12 +35,44 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 #![forbid(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
+#[cfg(feature = "client")]
+mod authenticated;
 mod cache;
 mod checker;
+#[cfg(feature = "client")]
+mod client;
+#[cfg(feature = "client")]
+mod clock;
+#[cfg(feature = "client")]
+mod policy;
 mod refused;
 mod revoked;
+#[cfg(feature = "test-support")]
+pub mod test_support;
+#[cfg(feature = "client")]
+mod web;
 
+#[cfg(feature = "client")]
+pub use authenticated::{Authenticated, Kind};
 pub use checker::Checker;
+#[cfg(feature = "client")]
+pub use client::{Connect, ConnectError, FetchError, Verifier};
+#[cfg(feature = "client")]
+pub use clock::Clock;
+#[cfg(feature = "client")]
+pub use policy::{Policy, Unmet};
 pub use refused::Refused;
 pub use revoked::{Marks, Revocation, Revoked};
+#[cfg(feature = "client")]
+pub use web::Rejection;
+#[cfg(feature = "tower")]
+pub use web::{Provide, Provided, Require, Required};
+
+/// What tokens are made of, as this crate's interface names it.
+pub use token;
+
+#[cfg(all(doctest, feature = "axum", feature = "test-support"))]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -34,6 +34,11 @@ impl CookieNames {
         }
     }
 
+    /// The name of the session cookie.
+    pub fn session_name(&self) -> &'static str {
+        self.session
+    }
+
     /// `Set-Cookie` for a session that has just begun. It lasts until the browser closes or the server says so.
     pub fn set_session(&self, session_id: SessionId, secret: &CookieSecret) -> HeaderValue {
         let mut value = Zeroizing::new([0; 48]);

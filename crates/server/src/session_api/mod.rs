@@ -45,6 +45,10 @@ pub struct CurrentSession {
     session: SessionView,
     /// Whose it is.
     user: User,
+    /// When the user last proved who they are.
+    authenticated_at: i64,
+    /// When all this was read: it says nothing of what has happened since.
+    read_at: i64,
     /// For X-CSRF-Token; only when the cookie asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     csrf_token: Option<String>,
@@ -62,6 +66,8 @@ pub struct User {
     #[serde(skip_serializing_if = "Option::is_none")]
     email: Option<String>,
     roles: Vec<String>,
+    /// Raised to void everything issued before; the `uep` of tokens.
+    epoch: u64,
 }
 
 /// All sessions of the user.
@@ -89,6 +95,8 @@ pub struct Ended {
         (status = 401, description = "No valid credential", body = Problem, content_type = "application/problem+json"),
     ))]
 pub async fn current(Authenticated(credential): Authenticated, app: App) -> Result<Json<CurrentSession>, Failure> {
+    // Before the read, so that what is committed in between is news to whoever goes by it.
+    let read_at = app.clock.now().0;
     let live = app.store.session(credential.session_id()).await?.ok_or(Failure::Unauthenticated(None))?;
     let account = live.account;
     let user = User {
@@ -96,10 +104,12 @@ pub async fn current(Authenticated(credential): Authenticated, app: App) -> Resu
         username: account.username.to_string(),
         email: account.email.map(|email| email.to_string()),
         roles: account.roles.as_slice().to_vec(),
+        epoch: account.epoch,
     };
     let csrf_token = credential.cookie().map(|known| CsrfToken::of_session(&app, known).0);
+    let authenticated_at = live.session.authenticated_at.0;
     let session = SessionView::of(live.session, credential.session_id());
-    Ok(Json(CurrentSession { session, user, csrf_token }))
+    Ok(Json(CurrentSession { session, user, authenticated_at, read_at, csrf_token }))
 }
 
 /// `GET /api/v1/sessions`.

@@ -8,6 +8,7 @@ mod errors;
 mod keys;
 mod login;
 mod logout;
+mod metadata;
 mod passwords;
 mod refresh;
 mod session;

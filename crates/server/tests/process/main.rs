@@ -5,6 +5,7 @@ mod support;
 
 mod commands;
 mod demo;
+mod example;
 mod first_run;
 mod http_limits;
 mod kill;

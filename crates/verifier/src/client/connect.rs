@@ -1,0 +1,124 @@
+//! The first contact with an issuer, and what can be said before it.
+
+use std::future::{Future, IntoFuture};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use token::{Expectation, Profile};
+
+use super::fetch::Fetch;
+use super::issuer::{self, ConnectError, Issuer};
+use super::keys::Keys;
+use super::sessions::Sessions;
+use super::{Shared, Verifier};
+use crate::{Checker, Clock};
+
+/// A verifier in the making: see [`Verifier::from_issuer`]. Await it.
+#[must_use = "nothing happens until it is awaited"]
+pub struct Connect {
+    issuer: String,
+    audience: Option<String>,
+    profile: Profile,
+    leeway_seconds: u32,
+    cached_tokens: usize,
+    cookies_fresh: Duration,
+    keys_stale: Duration,
+    origins: Vec<String>,
+    clock: Clock,
+}
+
+impl Connect {
+    pub(super) fn new(issuer: String) -> Self {
+        Self {
+            issuer,
+            audience: None,
+            profile: Profile::Rfc9068,
+            leeway_seconds: 5,
+            cached_tokens: 10_000,
+            cookies_fresh: Duration::from_secs(5),
+            keys_stale: Duration::from_hours(1),
+            origins: Vec::new(),
+            clock: Clock::system(),
+        }
+    }
+
+    /// The audience that tokens must be meant for: the server's `tokens.audience`. Else the issuer itself, as there.
+    pub fn audience(mut self, audience: impl Into<String>) -> Self {
+        self.audience = Some(audience.into());
+        self
+    }
+
+    /// What tokens look like: the server's `tokens.profile`. Else RFC 9068.
+    pub fn profile(mut self, profile: Profile) -> Self {
+        self.profile = profile;
+        self
+    }
+
+    /// By how many seconds clocks may differ, at most 60. Else 5.
+    pub fn leeway_seconds(mut self, seconds: u32) -> Self {
+        self.leeway_seconds = seconds;
+        self
+    }
+
+    /// How many verified tokens are remembered, about 1.5 kB each. Else 10,000.
+    pub fn cached_tokens(mut self, count: usize) -> Self {
+        self.cached_tokens = count;
+        self
+    }
+
+    /// How long after a logout its cookie may still be accepted, because the issuer was asked before. Else 5 s. At 0 the
+    /// issuer is asked every time.
+    pub fn cookies_fresh_for(mut self, age: Duration) -> Self {
+        self.cookies_fresh = age;
+        self
+    }
+
+    /// How long keys are used while the issuer cannot be asked for newer ones. Else an hour. After that nobody is admitted.
+    pub fn keys_stale_for(mut self, age: Duration) -> Self {
+        self.keys_stale = age;
+        self
+    }
+
+    /// Another origin whose pages may send requests with the cookie, such as `https://www.example.org`. The application's
+    /// own is always allowed.
+    pub fn allow_origin(mut self, origin: impl Into<String>) -> Self {
+        self.origins.push(origin.into());
+        self
+    }
+
+    /// Another clock, for tests.
+    pub fn clock(mut self, clock: Clock) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    async fn connect(self) -> Result<Verifier, ConnectError> {
+        let origin = issuer::origin(&self.issuer).ok_or_else(|| ConnectError::Url(self.issuer.clone()))?;
+        let fetch = Fetch::new(&origin)?;
+        let Issuer { jwks_uri, session } = Issuer::discover(&self.issuer, &origin, &fetch).await?;
+        let (keys, set) = Keys::first(fetch.clone(), jwks_uri, self.clock.clone(), self.keys_stale).await?;
+        let audience = self.audience.unwrap_or_else(|| self.issuer.clone());
+        let expect = Expectation::new(self.profile, &*self.issuer, &*audience).with_leeway_seconds(self.leeway_seconds);
+        let names = (self.issuer.clone(), audience);
+        let sessions =
+            session.map(|endpoint| Sessions::new(fetch, endpoint, self.clock.clone(), names, self.cookies_fresh));
+        Ok(Verifier(Arc::new(Shared {
+            checker: Arc::new(Checker::new(expect, set, self.cached_tokens)),
+            keys: Arc::new(keys),
+            sessions,
+            clock: self.clock,
+            issuer: self.issuer,
+            origins: self.origins,
+        })))
+    }
+}
+
+impl IntoFuture for Connect {
+    type Output = Result<Verifier, ConnectError>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.connect())
+    }
+}

@@ -1,0 +1,58 @@
+//! What time it is: the machine's clock, or one that a test moves.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// Tells the time. Clones tell the same.
+///
+/// ```
+/// use std::time::Duration;
+/// let clock = verifier::Clock::manual(1_700_000_000_000);
+/// clock.advance(Duration::from_secs(60));
+/// assert_eq!(clock.now_ms(), 1_700_000_060_000);
+/// ```
+#[derive(Clone, Debug)]
+pub struct Clock(Source);
+
+#[derive(Clone, Debug)]
+enum Source {
+    System(Instant),
+    Manual(Arc<AtomicI64>),
+}
+
+impl Clock {
+    /// The machine's clock.
+    pub fn system() -> Self {
+        Self(Source::System(Instant::now()))
+    }
+
+    /// A clock that stands at a moment, in unix milliseconds, until it is [advanced](Self::advance).
+    pub fn manual(now_ms: i64) -> Self {
+        Self(Source::Manual(Arc::new(AtomicI64::new(now_ms))))
+    }
+
+    /// Moves a manual clock, and all its clones; the machine's clock stays as it is.
+    pub fn advance(&self, by: Duration) {
+        if let Source::Manual(now) = &self.0 {
+            now.fetch_add(by.as_millis() as i64, Ordering::AcqRel);
+        }
+    }
+
+    /// Now, in unix milliseconds: for times that others have written.
+    #[expect(clippy::disallowed_methods, reason = "this is the clock")]
+    pub fn now_ms(&self) -> i64 {
+        match &self.0 {
+            Source::System(_) => SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |past| past.as_millis() as i64),
+            Source::Manual(now) => now.load(Ordering::Acquire),
+        }
+    }
+
+    /// Milliseconds since an arbitrary moment: for ages, which nobody's setting of the clock may change.
+    pub(crate) fn elapsed_ms(&self) -> i64 {
+        match &self.0 {
+            Source::System(start) => start.elapsed().as_millis() as i64,
+            Source::Manual(now) => now.load(Ordering::Acquire),
+        }
+    }
+}

@@ -1,0 +1,15 @@
+//! Between HTTP and a check: which credential a request shows, where it came from, and how a refusal is answered.
+
+#[cfg(feature = "axum")]
+mod extract;
+#[cfg(feature = "tower")]
+mod layer;
+mod presented;
+mod rejection;
+mod site;
+
+#[cfg(feature = "tower")]
+pub use layer::{Provide, Provided, Require, Required};
+pub(crate) use presented::{Presented, is_cookie_value, presented};
+pub use rejection::Rejection;
+pub(crate) use site::refuse_cross_site;

@@ -1,0 +1,81 @@
+//! Where a request with a cookie came from: browsers send cookies along whoever made the request, and say who it was.
+
+use http::header::{HOST, ORIGIN, UPGRADE};
+use http::request::Parts;
+use http::{HeaderValue, Method};
+
+use super::Rejection;
+
+/// Refuses a request that may change something, or opens a WebSocket, unless the browser says that it comes from the
+/// application's own pages (Fetch Metadata; RFC 6454), or from an origin that is allowed by name.
+pub(crate) fn refuse_cross_site(request: &Parts, allowed: &[String]) -> Result<(), Rejection> {
+    let is_safe = matches!(request.method, Method::GET | Method::HEAD | Method::OPTIONS);
+    if is_safe && !request.headers.contains_key(UPGRADE) {
+        return Ok(());
+    }
+    let text = |value: Option<&HeaderValue>| value.and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let origin = text(request.headers.get(ORIGIN));
+    if origin.as_ref().is_some_and(|origin| allowed.contains(origin)) {
+        return Ok(());
+    }
+    let is_own = match request.headers.get("sec-fetch-site") {
+        Some(site) => site == "same-origin",
+        // A browser from before 2023 on, or one that reached us by plain http.
+        None => origin.is_some_and(|origin| {
+            let host = text(request.headers.get(HOST)).or_else(|| request.uri.authority().map(ToString::to_string));
+            let authority = origin.split_once("://").map(|(_, authority)| authority.to_owned());
+            host.is_some() && host == authority
+        }),
+    };
+    if is_own { Ok(()) } else { Err(Rejection::CrossSite) }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::Request;
+
+    use super::*;
+
+    fn passes(method: &str, headers: &[(&str, &str)]) -> bool {
+        let mut request = Request::builder().method(method).uri("/x").header("host", "app.example:3000");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let (parts, ()) = request.body(()).unwrap().into_parts();
+        refuse_cross_site(&parts, &["https://www.example".to_owned()]).is_ok()
+    }
+
+    #[test]
+    fn only_own_pages_may_change_something() {
+        assert!(passes("POST", &[("sec-fetch-site", "same-origin")]));
+        assert!(passes("POST", &[("origin", "https://app.example:3000")]));
+        assert!(passes("POST", &[("sec-fetch-site", "cross-site"), ("origin", "https://www.example")]));
+        for (site, origin) in [
+            (Some("cross-site"), Some("https://app.example:3000")),
+            (Some("same-site"), Some("https://app.example:3000")),
+            (Some("none"), None),
+            (Some(""), None),
+            (None, Some("https://evil.example")),
+            (None, Some("https://app.example")),
+            (None, Some("app.example:3000")),
+            (None, Some("null")),
+            (None, None),
+        ] {
+            let headers: Vec<_> =
+                [("sec-fetch-site", site), ("origin", origin)].into_iter().filter_map(|(n, v)| Some((n, v?))).collect();
+            for method in ["POST", "PUT", "PATCH", "DELETE", "BREW"] {
+                assert!(!passes(method, &headers), "{method} {headers:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn reading_is_open_but_a_websocket_is_not() {
+        for method in ["GET", "HEAD", "OPTIONS"] {
+            assert!(passes(method, &[("sec-fetch-site", "cross-site")]));
+        }
+        let hijack = [("upgrade", "websocket"), ("sec-fetch-site", "cross-site")];
+        assert!(!passes("GET", &hijack));
+        assert!(passes("GET", &[("upgrade", "websocket"), ("sec-fetch-site", "same-origin")]));
+    }
+}

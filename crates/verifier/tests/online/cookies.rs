@@ -1,0 +1,131 @@
+//! Cookies: asked about, remembered for seconds, forgotten with their session.
+
+use std::time::Duration;
+
+use verifier::Revocation;
+use verifier::test_support::TestIssuer;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn value(cookie: &str) -> &str {
+    cookie.strip_prefix("session=").unwrap()
+}
+
+#[tokio::test]
+async fn a_cookie_says_what_a_token_of_its_session_would() {
+    let issuer = TestIssuer::start().await;
+    let verifier = issuer.verifier().await;
+    let cookie = issuer.user("kavya").role("clerk").with(|claims| claims.sid = [7; 16]).cookie();
+    let by_cookie = verifier.verify_cookie(value(&cookie)).await.unwrap();
+    let token = issuer.user("kavya").role("clerk").with(|claims| claims.sid = [7; 16]).token();
+    let by_token = verifier.verify(&token).await.unwrap();
+    let all = |claims: &token::Claims| {
+        let claims = claims.clone();
+        (
+            claims.iss,
+            claims.sub,
+            claims.aud,
+            claims.exp,
+            claims.sid,
+            claims.roles,
+            claims.auth_time,
+            claims.amr,
+            claims.rat,
+        )
+    };
+    assert_eq!(all(&by_cookie), all(&by_token));
+    assert_eq!(by_cookie.preferred_username, by_token.preferred_username);
+}
+
+#[tokio::test]
+async fn a_logout_is_noticed_within_five_seconds() {
+    let issuer = TestIssuer::start().await;
+    let verifier = issuer.verifier().await;
+    let cookie = issuer.user("kavya").cookie();
+    verifier.verify_cookie(value(&cookie)).await.unwrap();
+    issuer.end(&cookie);
+    issuer.clock().advance(Duration::from_millis(4_999));
+    verifier.verify_cookie(value(&cookie)).await.unwrap();
+    assert_eq!(issuer.cookie_checks(), 1);
+    issuer.clock().advance(Duration::from_millis(1));
+    for _ in 0..2 {
+        assert_eq!(verifier.verify_cookie(value(&cookie)).await.unwrap_err().code(), "ended");
+    }
+    assert_eq!(issuer.cookie_checks(), 2, "what opens nothing is remembered too");
+}
+
+#[tokio::test]
+async fn an_application_may_have_every_cookie_asked_about_every_time() {
+    let issuer = TestIssuer::start().await;
+    let verifier = issuer.connect().cookies_fresh_for(Duration::ZERO).await.unwrap();
+    let cookie = issuer.user("kavya").cookie();
+    verifier.verify_cookie(value(&cookie)).await.unwrap();
+    issuer.clock().advance(Duration::from_millis(1));
+    verifier.verify_cookie(value(&cookie)).await.unwrap();
+    issuer.end(&cookie);
+    issuer.clock().advance(Duration::from_millis(1));
+    assert_eq!(verifier.verify_cookie(value(&cookie)).await.unwrap_err().code(), "ended");
+}
+
+#[tokio::test]
+async fn a_revocation_ends_a_remembered_cookie_at_once() {
+    let issuer = TestIssuer::start().await;
+    let verifier = issuer.verifier().await;
+    let cookie = issuer.user("kavya").cookie();
+    let sid = verifier.verify_cookie(value(&cookie)).await.unwrap().sid;
+    let now_ms = issuer.clock().now_ms();
+    verifier.checker().revoked().insert(&Revocation::Session { sid, keep_until: now_ms + 900_000 }, now_ms);
+    assert_eq!(verifier.verify_cookie(value(&cookie)).await.unwrap_err().code(), "ended");
+}
+
+#[tokio::test]
+async fn a_session_ends_at_its_time_although_its_cookie_is_remembered() {
+    let issuer = TestIssuer::start().await;
+    let verifier = issuer.connect().cookies_fresh_for(3_600 * SECOND).await.unwrap();
+    let cookie = issuer.user("kavya").expires_in(60 * SECOND).cookie();
+    verifier.verify_cookie(value(&cookie)).await.unwrap();
+    issuer.clock().advance(60 * SECOND);
+    assert_eq!(verifier.verify_cookie(value(&cookie)).await.unwrap_err().code(), "ended");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_burst_of_one_cookie_asks_once() {
+    let issuer = TestIssuer::start().await;
+    let verifier = issuer.verifier().await;
+    let cookie = issuer.user("kavya").cookie();
+    let all: Vec<_> = (0..50)
+        .map(|_| {
+            let (verifier, cookie) = (verifier.clone(), cookie.clone());
+            tokio::spawn(async move { verifier.verify_cookie(value(&cookie)).await.is_ok() })
+        })
+        .collect();
+    for one in all {
+        assert!(one.await.unwrap());
+    }
+    assert_eq!(issuer.cookie_checks(), 1);
+}
+
+#[tokio::test]
+async fn while_the_issuer_is_away_no_cookie_is_believed_beyond_its_time_and_none_is_called_dead() {
+    let issuer = TestIssuer::start().await;
+    let verifier = issuer.verifier().await;
+    let cookie = issuer.user("kavya").cookie();
+    verifier.verify_cookie(value(&cookie)).await.unwrap();
+    issuer.set_down(true);
+    issuer.clock().advance(5 * SECOND);
+    assert_eq!(verifier.verify_cookie(value(&cookie)).await.unwrap_err().code(), "unavailable");
+    issuer.set_down(false);
+    assert_eq!(verifier.verify_cookie(value(&cookie)).await.unwrap_err().code(), "unavailable", "left alone a moment");
+    issuer.clock().advance(SECOND);
+    verifier.verify_cookie(value(&cookie)).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_cannot_be_a_cookie_of_ours_is_not_sent_on() {
+    let issuer = TestIssuer::start().await;
+    let verifier = issuer.verifier().await;
+    for value in ["", "a b", "x\r\nEvil: 1", "x; session=y", &"a".repeat(129)] {
+        assert_eq!(verifier.verify_cookie(value).await.unwrap_err().code(), "ended");
+    }
+    assert_eq!(issuer.cookie_checks(), 0);
+}

@@ -1,0 +1,9 @@
+//! The verifier for applications, against issuers on loopback: well-behaved ones and others.
+
+#![allow(missing_docs, clippy::unwrap_used, reason = "tests")]
+
+mod connecting;
+mod cookies;
+mod keys;
+mod protecting;
+mod support;
