@@ -1,58 +1,64 @@
 //! Reads a payload that is exactly as this crate writes it. All else, members in another order or escaped, unknown ones,
 //! bad ones, is left to the strict reader, which also names what is wrong; so nothing is judged here.
 
-use std::str::FromStr;
+use std::borrow::Cow;
 
 use crate::claims::{ACCESS, parse_id};
-use crate::{Claims, Profile};
+use crate::{ClaimsRef, Profile, Strings, eight};
 
 /// The claims, the same that the strict reader finds; `None` where it has to be asked.
-pub(crate) fn read(json: &[u8], profile: Profile) -> Option<Claims> {
+#[inline(always)]
+#[expect(
+    clippy::inline_always,
+    reason = "otherwise the claims are copied, which takes longer than reading some of them"
+)]
+pub(crate) fn read(json: &[u8], profile: Profile) -> Option<ClaimsRef<'_>> {
     let mut text = Text::new(json)?;
-    let iss = text.string(r#"{"iss":"#)?;
-    let sub = text.string(r#","sub":"#).filter(|sub| !sub.is_empty())?;
-    let aud = text.one_or_many(r#","aud":"#)?;
-    let exp = text.number(r#","exp":"#)?;
-    let iat = text.number(r#","iat":"#)?;
-    let nbf = text.optional(r#","nbf":"#, Text::number)?;
-    let jti = text.string(r#","jti":"#).filter(|jti| !jti.is_empty())?;
-    let sid = parse_id(text.string(r#","sid":"#)?)?;
-    let client_id = text.string(r#","client_id":"#)?;
-    let scope = text.string(r#","scope":"#)?;
-    let roles = text.optional(r#","roles":"#, Text::many)?;
-    let auth_time = text.optional(r#","auth_time":"#, Text::number)?;
-    let amr = text.optional(r#","amr":"#, Text::many)?;
-    let preferred_username = text.optional(r#","preferred_username":"#, Text::string)?;
-    let kind = text.optional(r#","type":"#, Text::string)?;
-    let fresh = text.optional(r#","fresh":"#, Text::boolean)?;
-    let uep = text.number(r#","uep":"#)?;
-    let rat = text.number(r#","rat":"#)?;
+    let iss = text.string(br#"{"iss":""#)?;
+    let sub = text.id(br#","sub":""#).filter(|sub| !sub.is_empty())?;
+    let aud = text.one_or_many()?;
+    let exp = text.signed(br#","exp":"#)?;
+    let iat = text.signed(br#","iat":"#)?;
+    let nbf = text.optional(br#","nbf":"#, Text::signed)?;
+    let jti = text.id(br#","jti":""#).filter(|jti| !jti.is_empty())?;
+    let sid = parse_id(text.id(br#","sid":""#)?)?;
+    let client_id = text.string(br#","client_id":""#)?;
+    let scope = text.string(br#","scope":""#)?;
+    let roles = text.optional(br#","roles":["#, Text::many)?;
+    let auth_time = text.optional(br#","auth_time":"#, Text::signed)?;
+    let amr = text.optional(br#","amr":["#, Text::many)?;
+    let preferred_username = text.optional(br#","preferred_username":""#, Text::string)?;
+    let kind = text.optional(br#","type":""#, Text::string)?;
+    let fresh = text.optional(br#","fresh":"#, Text::boolean)?;
+    let uep = text.unsigned(br#","uep":"#)?;
+    let rat = text.signed(br#","rat":"#)?;
     let is_flask = kind == Some(ACCESS) && fresh.is_some() && nbf.is_some();
     if text.0 != "}" || (profile == Profile::FlaskJwtExtended && !is_flask) {
         return None;
     }
-    Some(Claims {
-        iss: iss.to_owned(),
-        sub: sub.to_owned(),
+    Some(ClaimsRef {
+        iss: Cow::Borrowed(iss),
+        sub: Cow::Borrowed(sub),
         aud,
         exp,
         iat,
-        jti: jti.to_owned(),
+        jti: Cow::Borrowed(jti),
         nbf,
         sid,
-        client_id: client_id.to_owned(),
-        scope: scope.to_owned(),
-        roles: roles.unwrap_or_default(),
+        client_id: Cow::Borrowed(client_id),
+        scope: Cow::Borrowed(scope),
+        roles: roles.unwrap_or(Strings::NONE),
         auth_time,
-        amr: amr.unwrap_or_default(),
-        preferred_username: preferred_username.map(str::to_owned),
+        amr: amr.unwrap_or(Strings::NONE),
+        preferred_username: preferred_username.map(Cow::Borrowed),
         fresh: fresh.unwrap_or_default(),
         uep,
         rat,
     })
 }
 
-/// What is left to read.
+/// What is left to read. Each method takes the very bytes that have to come first; their length is known when this is
+/// compiled, so that comparing them takes one or two instructions.
 struct Text<'a>(&'a str);
 
 impl<'a> Text<'a> {
@@ -66,64 +72,115 @@ impl<'a> Text<'a> {
         str::from_utf8(json).ok().map(Self)
     }
 
-    fn skip(&mut self, literal: &str) -> Option<()> {
-        self.0 = self.0.strip_prefix(literal)?;
+    #[inline]
+    fn begins<const N: usize>(&self, name: &[u8; N]) -> bool {
+        self.0.as_bytes().first_chunk() == Some(name)
+    }
+
+    #[inline]
+    fn skip<const N: usize>(&mut self, name: &[u8; N]) -> Option<()> {
+        self.0 = self.0.get(N..).filter(|_| self.begins(name))?;
         Some(())
     }
 
     /// `Some(None)` if the member is not there, `None` if it is not readable here.
     #[expect(clippy::option_option, reason = "so that `?` leaves what cannot be read to the strict reader")]
-    fn optional<T>(&mut self, name: &str, read: impl FnOnce(&mut Self, &str) -> Option<T>) -> Option<Option<T>> {
-        if self.0.starts_with(name) { read(self, name).map(Some) } else { Some(None) }
+    fn optional<const N: usize, T>(
+        &mut self,
+        name: &[u8; N],
+        read: impl FnOnce(&mut Self, &[u8; N]) -> Option<T>,
+    ) -> Option<Option<T>> {
+        if self.begins(name) { read(self, name).map(Some) } else { Some(None) }
     }
 
-    fn string(&mut self, name: &str) -> Option<&'a str> {
+    /// A string; its first quotation mark is the last byte of `name`.
+    fn string<const N: usize>(&mut self, name: &[u8; N]) -> Option<&'a str> {
         self.skip(name)?;
-        self.skip("\"")?;
-        let end = self.0.bytes().position(|byte| byte == b'"')?;
-        let value = &self.0[..end];
-        self.0 = &self.0[end + 1..];
+        self.string_begun()
+    }
+
+    /// A string that is likely to be as long as an id: its length is guessed, and looked for only if that is wrong.
+    fn id<const N: usize>(&mut self, name: &[u8; N]) -> Option<&'a str> {
+        self.skip(name)?;
+        let ends = |text: &[u8; ID_BYTES]| text.iter().fold(0, |ends, byte| ends | u8::from(*byte == b'"')) != 0;
+        let text = self.0.as_bytes();
+        if text.get(ID_BYTES) != Some(&b'"') || text.first_chunk().is_none_or(ends) {
+            return self.string_begun();
+        }
+        Some(self.take(ID_BYTES, 1))
+    }
+
+    fn signed<const N: usize>(&mut self, name: &[u8; N]) -> Option<i64> {
+        self.skip(name)?;
+        self.integer()
+    }
+
+    fn unsigned<const N: usize>(&mut self, name: &[u8; N]) -> Option<u64> {
+        self.skip(name)?;
+        self.digits()
+    }
+
+    // One for all names, so that there is little code to fetch and few branches to learn.
+    #[inline(never)]
+    fn string_begun(&mut self) -> Option<&'a str> {
+        let end = eight::quotation_mark(self.0.as_bytes())?;
+        Some(self.take(end, 1))
+    }
+
+    #[inline(never)]
+    fn integer(&mut self) -> Option<i64> {
+        if !self.begins(b"-") {
+            return self.digits()?.try_into().ok();
+        }
+        self.skip(b"-")?;
+        // The strict reader knows that `-0` is no integer.
+        self.digits().filter(|digits| *digits != 0).and_then(|digits| 0_i64.checked_sub_unsigned(digits))
+    }
+
+    #[inline]
+    fn digits(&mut self) -> Option<u64> {
+        let (value, length) = eight::digits(self.0.as_bytes())?;
+        self.take(length, 0);
         Some(value)
     }
 
-    /// An integer in its one spelling: `-0`, `01`, fractions and exponents are not.
-    fn number<T: FromStr>(&mut self, name: &str) -> Option<T> {
-        self.skip(name)?;
-        let digits = self.0.strip_prefix('-').unwrap_or(self.0);
-        let length = digits.bytes().position(|byte| !byte.is_ascii_digit())?;
-        let (value, rest) = self.0.split_at(self.0.len() - digits.len() + length);
-        if digits.starts_with('0') && value != "0" {
-            return None;
-        }
-        self.0 = rest;
-        value.parse().ok()
+    /// The next bytes; then some more are left out.
+    #[inline]
+    fn take(&mut self, length: usize, more: usize) -> &'a str {
+        let value = &self.0[..length];
+        self.0 = &self.0[length + more..];
+        value
     }
 
-    fn boolean(&mut self, name: &str) -> Option<bool> {
+    fn boolean<const N: usize>(&mut self, name: &[u8; N]) -> Option<bool> {
         self.skip(name)?;
-        let value = self.0.starts_with("true");
-        self.skip(if value { "true" } else { "false" })?;
-        Some(value)
+        let value = self.begins(b"true");
+        if value { self.skip(b"true") } else { self.skip(b"false") }.map(|()| value)
     }
 
-    /// Strings in an array that is not empty.
-    fn many(&mut self, name: &str) -> Option<Vec<String>> {
+    /// Strings in an array that is not empty; its bracket is the last byte of `name`.
+    fn many<const N: usize>(&mut self, name: &[u8; N]) -> Option<Strings<'a>> {
         self.skip(name)?;
-        let mut values = vec![self.string("[")?.to_owned()];
-        while self.0.starts_with(',') {
-            values.push(self.string(",")?.to_owned());
+        let array = self.0;
+        self.string(b"\"")?;
+        while self.begins(b",") {
+            self.string(b",\"")?;
         }
-        self.skip("]")?;
-        Some(values)
+        let array = &array[..array.len() - self.0.len()];
+        self.skip(b"]")?;
+        Some(Strings::written(array))
     }
 
-    fn one_or_many(&mut self, name: &str) -> Option<Vec<String>> {
-        if self.0.strip_prefix(name)?.starts_with('[') {
-            return self.many(name);
+    fn one_or_many(&mut self) -> Option<Strings<'a>> {
+        if self.begins(br#","aud":["#) {
+            return self.many(br#","aud":["#);
         }
-        Some(vec![self.string(name)?.to_owned()])
+        Some(Strings::one(Cow::Borrowed(self.string(br#","aud":""#)?)))
     }
 }
+
+/// How long an id is where it is a UUID.
+const ID_BYTES: usize = 36;
 
 /// So short that it cannot have more items than the strict reader allows: an item takes three bytes.
 const MAX_BYTES: usize = 2_048;
@@ -133,6 +190,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::{Claims, strictly};
 
     fn claims() -> Claims {
         Claims {
@@ -155,7 +213,7 @@ mod tests {
     fn both(json: &[u8]) {
         for profile in [Profile::Rfc9068, Profile::FlaskJwtExtended] {
             if let Some(claims) = read(json, profile) {
-                assert_eq!(Claims::from_json_strictly(json, profile), Ok(claims), "{}", String::from_utf8_lossy(json));
+                assert_eq!(strictly::read(json, profile), Ok(claims), "{}", String::from_utf8_lossy(json));
             }
         }
     }
@@ -166,9 +224,10 @@ mod tests {
         let least =
             Claims { nbf: None, roles: vec![], auth_time: None, amr: vec![], preferred_username: None, ..two.clone() };
         for claims in [claims(), two, least] {
-            assert_eq!(read(&claims.to_json(Profile::Rfc9068), Profile::Rfc9068), Some(claims.clone()));
+            let owned = |json: &[u8], profile| read(json, profile).map(ClaimsRef::into_owned);
+            assert_eq!(owned(&claims.to_json(Profile::Rfc9068), Profile::Rfc9068), Some(claims.clone()));
             let flask = Claims { nbf: claims.nbf.or(Some(claims.iat)), ..claims };
-            assert_eq!(read(&flask.to_json(Profile::FlaskJwtExtended), Profile::FlaskJwtExtended), Some(flask));
+            assert_eq!(owned(&flask.to_json(Profile::FlaskJwtExtended), Profile::FlaskJwtExtended), Some(flask));
         }
     }
 

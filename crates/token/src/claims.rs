@@ -1,15 +1,10 @@
-//! What an access token says, as it is used in the program; and as it stands in JSON.
+//! What an access token says, as it is used in the program; and how it is written in JSON.
 
-use std::borrow::Cow;
-use std::fmt;
-
-use serde::de::{Error, SeqAccess, Visitor};
+use serde::Serialize;
 use serde::ser::Serializer;
-use serde::{Deserialize, Deserializer, Serialize};
 use uuid::Uuid;
 
-use crate::jws::present;
-use crate::{Profile, Refused, as_written, shape};
+use crate::Profile;
 
 /// The claims of an access token (RFC 9068 §2.2), and those by which it can be revoked.
 ///
@@ -89,60 +84,30 @@ impl Claims {
         serde_json::to_writer(&mut json, &members).expect("strings and numbers can always be written");
         json
     }
-
-    /// Reads the payload: fast where it is just as it is written here, strictly in any case.
-    pub(crate) fn from_json(json: &[u8], profile: Profile) -> Result<Self, Refused> {
-        as_written::read(json, profile).map_or_else(|| Self::from_json_strictly(json, profile), Ok)
-    }
-
-    /// Reads the shape first, then every claim with its type, then what the profile requires.
-    pub(crate) fn from_json_strictly(json: &[u8], profile: Profile) -> Result<Self, Refused> {
-        shape::check(json, shape::CLAIMS).map_err(|_| Refused::Payload)?;
-        let read: Read<'_> = serde_json::from_slice(json).map_err(|_| Refused::Claims)?;
-        let is_flask = profile == Profile::FlaskJwtExtended;
-        if is_flask {
-            let kind = required(read.kind, "type")?;
-            required(read.nbf, "nbf")?;
-            required(read.fresh, "fresh")?;
-            if kind != ACCESS {
-                return Err(Refused::Type);
-            }
-        }
-        let sid = required(read.sid, "sid")?;
-        Ok(Self {
-            iss: required(read.iss, "iss")?,
-            sub: non_empty(required(read.sub, "sub")?)?,
-            aud: required(read.aud, "aud")?.0,
-            exp: required(read.exp, "exp")?,
-            iat: required(read.iat, "iat")?,
-            jti: non_empty(required(read.jti, "jti")?)?,
-            nbf: read.nbf,
-            sid: parse_id(&sid).ok_or(Refused::Claims)?,
-            client_id: required(read.client_id, "client_id")?,
-            scope: read.scope.unwrap_or_default(),
-            roles: read.roles.unwrap_or_default(),
-            auth_time: read.auth_time,
-            amr: read.amr.unwrap_or_default(),
-            preferred_username: read.preferred_username,
-            fresh: read.fresh.unwrap_or_default(),
-            uep: required(read.uep, "uep")?,
-            rat: required(read.rat, "rat")?,
-        })
-    }
 }
 
 /// An id in its one spelling: a hyphenated UUID in lower case (RFC 9562 §4).
 pub(crate) fn parse_id(text: &str) -> Option<[u8; 16]> {
-    let id = Uuid::try_parse(text).ok()?;
-    (id.hyphenated().encode_lower(&mut Uuid::encode_buffer()) == text).then(|| *id.as_bytes())
-}
-
-fn required<T>(claim: Option<T>, name: &'static str) -> Result<T, Refused> {
-    claim.ok_or(Refused::MissingClaim(name))
-}
-
-fn non_empty(text: String) -> Result<String, Refused> {
-    if text.is_empty() { Err(Refused::Claims) } else { Ok(text) }
+    let text: &[u8; 36] = text.as_bytes().try_into().ok()?;
+    if [8, 13, 18, 23].iter().any(|at| text[*at] != b'-') {
+        return None;
+    }
+    let mut digits = [0; 32];
+    for (to, from) in [(0..8, 0..8), (8..12, 9..13), (12..16, 14..18), (16..20, 19..23), (20..32, 24..36)] {
+        digits[to].copy_from_slice(&text[from]);
+    }
+    // All at once and without a branch, as the processor likes it.
+    let mut wrong = 0;
+    for digit in &mut digits {
+        let (number, letter) = (digit.wrapping_sub(b'0'), digit.wrapping_sub(b'a'));
+        wrong |= u8::from(number > 9) & u8::from(letter > 5);
+        *digit = if number < 10 { number } else { letter.wrapping_add(10) };
+    }
+    let mut id = [0; 16];
+    for (byte, pair) in id.iter_mut().zip(digits.as_chunks::<2>().0) {
+        *byte = pair[0] << 4 | pair[1];
+    }
+    (wrong == 0).then_some(id)
 }
 
 /// `type` of an access token, as flask-jwt-extended has it.
@@ -189,73 +154,35 @@ impl Serialize for OneOrMany<'_> {
     }
 }
 
-/// Every known claim. Unknown ones are ignored (RFC 7519 §4); `null` is a wrong type, never an absence.
-#[derive(Deserialize)]
-struct Read<'a> {
-    #[serde(default, deserialize_with = "present")]
-    iss: Option<String>,
-    #[serde(default, deserialize_with = "present")]
-    sub: Option<String>,
-    #[serde(default, deserialize_with = "present")]
-    aud: Option<Audience>,
-    #[serde(default, deserialize_with = "present")]
-    exp: Option<i64>,
-    #[serde(default, deserialize_with = "present")]
-    iat: Option<i64>,
-    #[serde(default, deserialize_with = "present")]
-    nbf: Option<i64>,
-    #[serde(default, deserialize_with = "present")]
-    jti: Option<String>,
-    #[serde(borrow, default, deserialize_with = "present")]
-    sid: Option<Cow<'a, str>>,
-    #[serde(default, deserialize_with = "present")]
-    client_id: Option<String>,
-    #[serde(default, deserialize_with = "present")]
-    scope: Option<String>,
-    #[serde(default, deserialize_with = "present")]
-    roles: Option<Vec<String>>,
-    #[serde(default, deserialize_with = "present")]
-    auth_time: Option<i64>,
-    #[serde(default, deserialize_with = "present")]
-    amr: Option<Vec<String>>,
-    #[serde(default, deserialize_with = "present")]
-    preferred_username: Option<String>,
-    #[serde(borrow, rename = "type", default, deserialize_with = "present")]
-    kind: Option<Cow<'a, str>>,
-    #[serde(default, deserialize_with = "present")]
-    fresh: Option<bool>,
-    #[serde(default, deserialize_with = "present")]
-    uep: Option<u64>,
-    #[serde(default, deserialize_with = "present")]
-    rat: Option<i64>,
-}
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
 
-/// `aud`: a string or an array of strings (RFC 7519 §4.1.3).
-#[derive(Default)]
-struct Audience(Vec<String>);
+    use super::*;
 
-impl<'de> Deserialize<'de> for Audience {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct OneOrMany;
-        impl<'de> Visitor<'de> for OneOrMany {
-            type Value = Audience;
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2_000))]
 
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a string or an array of strings")
-            }
-
-            fn visit_str<E: Error>(self, one: &str) -> Result<Audience, E> {
-                Ok(Audience(vec![one.to_owned()]))
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Audience, A::Error> {
-                let mut many = Vec::new();
-                while let Some(one) = elements.next_element()? {
-                    many.push(one);
-                }
-                Ok(Audience(many))
-            }
+        #[test]
+        fn an_id_is_read_in_the_one_spelling_that_is_written(id: [u8; 16], at in 0..36_usize, other: char) {
+            let written = Uuid::from_bytes(id).hyphenated().to_string();
+            prop_assert_eq!(parse_id(&written), Some(id));
+            let mut bent: Vec<char> = written.chars().collect();
+            bent[at] = other;
+            let bent: String = bent.into_iter().collect();
+            let is_written = Uuid::try_parse(&bent).ok().filter(|id| id.hyphenated().to_string() == bent);
+            prop_assert_eq!(parse_id(&bent), is_written.map(Uuid::into_bytes));
         }
-        deserializer.deserialize_any(OneOrMany)
+    }
+
+    #[test]
+    fn an_id_in_another_spelling_is_none() {
+        const ID: &str = "0190a5c4-7d2e-7000-8000-0000000000ff";
+        assert!(parse_id(ID).is_some());
+        for other in [&ID[1..], &format!("{ID}0"), &ID.to_uppercase(), &ID.replace('-', ""), &format!("{{{ID}}}"), ""] {
+            assert_eq!(parse_id(other), None, "{other}");
+        }
+        assert_eq!(parse_id("0190a5c-47d2e-7000-8000-0000000000ff"), None);
+        assert_eq!(parse_id("0190a5c4-7d2e-7000-8000-0000000000f-"), None);
     }
 }

@@ -11,8 +11,8 @@ use crate::{Jwk, JwkRefused, Profile, VerifyingKey, shape};
 #[derive(Clone, Default)]
 pub struct KeySet {
     by_kid: BTreeMap<String, VerifyingKey>,
-    /// By the header segments that tokens signed with these keys are expected to begin with.
-    by_header: BTreeMap<String, Written>,
+    /// The header segments that tokens signed with these keys are expected to begin with, ordered by their tags.
+    headers: Vec<(u64, Written)>,
 }
 
 /// What a header says that is just as its key's signer writes it.
@@ -71,7 +71,8 @@ impl KeySet {
             let header = key.header(profile);
             // What the strict reader would refuse, such as a `kid` beyond all measure, must not get by here.
             if Header::read(header).is_ok() {
-                self.by_header.insert(header.to_owned(), Written { key: key.clone(), profile });
+                let at = self.headers.partition_point(|(known, _)| *known < tag(header));
+                self.headers.insert(at, (tag(header), Written { key: key.clone(), profile }));
             }
         }
         self.by_kid.insert(key.kid().to_owned(), key);
@@ -81,9 +82,7 @@ impl KeySet {
     /// Takes a key out; tokens that it signed are then refused.
     pub fn remove(&mut self, kid: &str) -> Option<VerifyingKey> {
         let key = self.by_kid.remove(kid)?;
-        for profile in Profile::ALL {
-            self.by_header.remove(key.header(profile));
-        }
+        self.headers.retain(|(_, written)| written.key.kid() != kid);
         Some(key)
     }
 
@@ -94,7 +93,10 @@ impl KeySet {
 
     /// The key whose signer writes this very header segment, so that there is nothing to read in it.
     pub(crate) fn by_header(&self, segment: &str) -> Option<&Written> {
-        self.by_header.get(segment)
+        let tag = tag(segment);
+        let from = self.headers.partition_point(|(known, _)| *known < tag);
+        let alike = self.headers[from..].iter().take_while(|(known, _)| *known == tag);
+        alike.map(|(_, written)| written).find(|written| written.key.header(written.profile) == segment)
     }
 
     /// All keys, ordered by `kid`.
@@ -117,6 +119,14 @@ impl KeySet {
         let keys: Vec<Value> = self.iter().filter_map(VerifyingKey::jwk).map(Jwk::to_value).collect();
         json!({ "keys": keys }).to_string()
     }
+}
+
+/// A few bytes of a header segment by which it is found: those that the first of `kid` is in, and the end, where `typ` is.
+fn tag(segment: &str) -> u64 {
+    let bytes = segment.as_bytes();
+    let word = |chunk: Option<&[u8; 8]>| chunk.map_or(0, |chunk| u64::from_le_bytes(*chunk));
+    let [one, two] = [28, 36].map(|from| word(bytes.get(from..).and_then(<[u8]>::first_chunk)));
+    one ^ two.rotate_left(21) ^ word(bytes.last_chunk()).rotate_left(42)
 }
 
 /// Why a set of keys was not taken.

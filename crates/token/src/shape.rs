@@ -1,10 +1,11 @@
 //! The shape of a JSON text, checked before its meaning: one object, bounded depth and size, no duplicate member anywhere.
 
-use std::borrow::Cow;
 use std::cell::Cell;
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+
+use crate::text::Text;
 
 /// How large a JSON text may be in structure.
 #[derive(Clone, Copy)]
@@ -72,8 +73,8 @@ impl<'de> Visitor<'de> for Value<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<(), A::Error> {
         let inner = self.enter()?;
-        let mut names: Vec<Cow<'de, str>> = Vec::with_capacity(16);
-        while let Some(name) = members.next_key_seed(Name)? {
+        let mut names: Vec<Text<'de>> = Vec::with_capacity(16);
+        while let Some(name) = members.next_key()? {
             self.count()?;
             // Quadratic, and therefore bounded.
             if names.len() >= MEMBERS_PER_OBJECT || names.contains(&name) {
@@ -115,32 +116,6 @@ impl<'de> Visitor<'de> for Value<'_> {
 
     fn visit_unit<E>(self) -> Result<(), E> {
         Ok(())
-    }
-}
-
-/// A member's name after unescaping, borrowed where the text allows.
-struct Name;
-
-impl<'de> DeserializeSeed<'de> for Name {
-    type Value = Cow<'de, str>;
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_str(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Name {
-    type Value = Cow<'de, str>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a member name")
-    }
-
-    fn visit_borrowed_str<E>(self, name: &'de str) -> Result<Self::Value, E> {
-        Ok(Cow::Borrowed(name))
-    }
-
-    fn visit_str<E>(self, name: &str) -> Result<Self::Value, E> {
-        Ok(Cow::Owned(name.to_owned()))
     }
 }
 

@@ -28,8 +28,9 @@ pub(crate) struct Body<'a> {
     pub(crate) signature: &'a [u8],
 }
 
-/// Memory for a [`Body`] of any token that is looked at.
-pub(crate) struct Room([MaybeUninit<u8>; MAX_TOKEN_BYTES]);
+/// Memory that a token is decoded in: enough for any that is looked at. Costs nothing to make; nothing in it is ever read
+/// that was not written for the token at hand.
+pub struct Room([MaybeUninit<u8>; MAX_TOKEN_BYTES]);
 
 /// The whole of what a header may say. `crit`, `jwk`, `jku`, `x5*`, `b64`, `zip`, `cty` and all else are refused, so
 /// that no header can ever ask for anything.
@@ -40,22 +41,45 @@ pub(crate) struct Header {
 }
 
 impl<'a> Compact<'a> {
+    /// Splits at the first dot and at the last. Dots between them are found by [`Self::check_dots`] or when the payload is
+    /// decoded, so that it is not searched for nothing.
     pub(crate) fn split(token: &'a str) -> Result<Self, Refused> {
-        let [header, payload, signature] = segments(token)?;
-        let signing_input = &token.as_bytes()[..header.len() + 1 + payload.len()];
-        Ok(Self { header, payload, signature, signing_input })
+        if token.len() > MAX_TOKEN_BYTES {
+            return Err(Refused::TooLong);
+        }
+        let last = memchr::memrchr(b'.', token.as_bytes()).ok_or(Refused::Segments)?;
+        let (signed, signature) = (&token[..last], &token[last + 1..]);
+        let first = memchr::memchr(b'.', signed.as_bytes()).ok_or(Refused::Segments)?;
+        let (header, payload) = (&signed[..first], &signed[first + 1..]);
+        if header.is_empty() || signature.is_empty() {
+            return Err(Refused::Segments);
+        }
+        Ok(Self { header, payload, signature, signing_input: signed.as_bytes() })
+    }
+
+    /// Checks that there are no more than two dots.
+    pub(crate) fn check_dots(&self) -> Result<(), Refused> {
+        if self.payload.contains('.') { Err(Refused::Segments) } else { Ok(()) }
     }
 
     pub(crate) fn decode<'room>(&self, room: &'room mut Room) -> Result<Body<'room>, Refused> {
-        let (payload, rest) = base64url::decode_into(self.payload, &mut room.0).map_err(|_| Refused::Encoding)?;
+        let payload = base64url::decode_into(self.payload, &mut room.0);
+        let (payload, rest) = payload.map_err(|_| self.check_dots().err().unwrap_or(Refused::Encoding))?;
         let (signature, _) = base64url::decode_into(self.signature, rest).map_err(|_| Refused::Encoding)?;
         Ok(Body { payload, signature })
     }
 }
 
 impl Room {
-    pub(crate) const fn new() -> Self {
+    /// Memory that nothing has been written to.
+    pub const fn new() -> Self {
         Self([const { MaybeUninit::uninit() }; MAX_TOKEN_BYTES])
+    }
+}
+
+impl Default for Room {
+    fn default() -> Self {
+        Self::new()
     }
 }
 
@@ -92,16 +116,9 @@ impl Header {
 
 /// Splits into exactly three segments. A JWS may have an empty payload (RFC 7515 §3); header and signature never are.
 pub(crate) fn segments(token: &str) -> Result<[&str; 3], Refused> {
-    if token.len() > MAX_TOKEN_BYTES {
-        return Err(Refused::TooLong);
-    }
-    let mut parts = token.split('.');
-    match (parts.next(), parts.next(), parts.next(), parts.next()) {
-        (Some(header), Some(payload), Some(signature), None) if !header.is_empty() && !signature.is_empty() => {
-            Ok([header, payload, signature])
-        }
-        _ => Err(Refused::Segments),
-    }
+    let compact = Compact::split(token)?;
+    compact.check_dots()?;
+    Ok([compact.header, compact.payload, compact.signature])
 }
 
 /// Reads an optional member that is there: `null` is a wrong type, not an absence.

@@ -6,8 +6,8 @@
 mod compact;
 mod scheme;
 
-pub(crate) use compact::{Compact, Header, Room, present, segments};
-pub use compact::{MAX_HEADER_BYTES, MAX_TOKEN_BYTES};
+pub(crate) use compact::{Body, Compact, Header, present, segments};
+pub use compact::{MAX_HEADER_BYTES, MAX_TOKEN_BYTES, Room};
 pub use scheme::Scheme;
 pub(crate) use scheme::{Curve, Family};
 
@@ -59,6 +59,7 @@ pub(crate) fn sign_after(header: &str, key: &SigningKey, payload: &[u8]) -> Stri
 /// ```
 pub fn verify(token: &str, key: &VerifyingKey) -> Result<Verified, Refused> {
     let compact = Compact::split(token)?;
+    compact.check_dots()?;
     let header = Header::read(compact.header)?;
     let mut room = Room::new();
     let body = compact.decode(&mut room)?;
