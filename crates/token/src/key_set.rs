@@ -165,3 +165,39 @@ fn usable(members: &Map<String, Value>) -> Result<Option<VerifyingKey>, JwkRefus
         Err(refused) => Err(refused),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(kid: &str) -> VerifyingKey {
+        let jwk =
+            json!({ "kty": "OKP", "crv": "Ed25519", "kid": kid, "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo" });
+        VerifyingKey::from_jwk(&Jwk::parse(jwk.to_string().as_bytes()).expect("a key")).expect("a key")
+    }
+
+    #[test]
+    fn every_key_is_found_by_the_headers_that_it_writes_and_by_no_other() {
+        // Names so alike that many tags are the same.
+        let kids: Vec<String> =
+            (0..40).flat_map(|n| [n.to_string(), format!("{}-{n}-{}", "k".repeat(40), "k".repeat(40))]).collect();
+        let mut keys = KeySet::new();
+        for kid in &kids {
+            keys.insert(key(kid)).expect("each has its kid");
+        }
+        for kid in &kids {
+            for profile in Profile::ALL {
+                let known = key(kid);
+                let found = keys.by_header(known.header(profile)).expect("a header of a key that is there");
+                assert_eq!((found.key.kid(), found.profile), (kid.as_str(), profile));
+                assert!(keys.by_header(&known.header(profile)[1..]).is_none());
+                assert!(keys.by_header(&format!("{}A", known.header(profile))).is_none());
+            }
+        }
+        for kid in &kids {
+            keys.remove(kid).expect("it was there");
+            assert!(Profile::ALL.iter().all(|profile| keys.by_header(key(kid).header(*profile)).is_none()));
+        }
+        assert!(keys.headers.is_empty() && keys.by_header("").is_none());
+    }
+}

@@ -66,7 +66,7 @@ pub use refresh::{RefreshKey, RefreshRefused, RefreshToken};
 pub use refused::Refused;
 pub use seal::{OpenRefused, SealingKey};
 pub use secret::{Secret, SecretRefused};
-pub use sign::{Profile, sign};
+pub use sign::{ExtraRefused, Profile, sign, sign_with_extra};
 pub use signing_key::{KeyRefused, SigningKey};
 pub use verify::{Expectation, Verified, verify, verify_in, verify_with_kid};
 pub use verifying_key::VerifyingKey;
