@@ -73,4 +73,14 @@ mod tests {
         even[255] = 0x10;
         assert!(!is_fit(&even, &[1, 0, 1]));
     }
+
+    #[test]
+    fn size_is_counted_in_bits() {
+        let modulus = |bytes: usize, first: u8| [vec![first], vec![0xf1; bytes - 1]].concat();
+        for (bytes, first, is_within) in
+            [(256, 0x80, true), (256, 0x7f, false), (257, 0x01, true), (1024, 0xff, true), (1025, 0x01, false)]
+        {
+            assert_eq!(is_fit(&modulus(bytes, first), &[1, 0, 1]), is_within, "{bytes} bytes from {first:#x} on");
+        }
+    }
 }
