@@ -10,7 +10,7 @@ use crate::test::passes;
 pub(crate) enum Bench {
     /// The whole server: requests per second by cookie, by Bearer, for refresh and login, beside its own floor
     Server,
-    /// Signing and verifying a token, beside the bare primitive and another library
+    /// Signing and verifying a token, in time and in memory, beside the bare primitive and two other libraries
     Token,
     /// One check from memory: a token seen before, with up to a million sessions revoked
     Verifier,
@@ -22,7 +22,7 @@ impl Bench {
     pub(crate) fn steps(self) -> Vec<Step> {
         let arguments: &'static [&'static str] = match self {
             Self::Server => &["bench", "--package", "watchword", "--bench", "server"],
-            Self::Token => &["bench", "--package", "watchword-token", "--bench", "token"],
+            Self::Token => &["bench", "--package", "watchword-verifier", "--bench", "token", "--bench", "allocations"],
             Self::Verifier => &["bench", "--package", "watchword-verifier", "--bench", "check"],
             Self::Store => &["run", "--release", "--package", "watchword-store", "--example", "rotates"],
         };
