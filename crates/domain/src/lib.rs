@@ -11,6 +11,7 @@ pub mod password;
 pub mod revocation;
 pub mod secret;
 pub mod session;
+pub mod signing_keys;
 pub mod throttle;
 pub mod time;
 
@@ -19,4 +20,5 @@ pub use grant::Grant;
 pub use id::{GrantId, SessionId, UserId};
 pub use secret::{CookieSecret, OneTimeSecret, PasswordHash, SecretHash};
 pub use session::{EndedWhy, Session};
+pub use signing_keys::KeyState;
 pub use time::{Span, UnixMillis};

@@ -5,7 +5,7 @@ use domain::revocation::keep_until;
 use domain::{Account, CookieSecret, Grant, GrantId, SessionId, Span, UnixMillis};
 use serde::Serialize;
 use store::{Live, NewGrant, NewSession};
-use token::{Claims, RefreshToken};
+use token::{Claims, RefreshToken, SigningKey};
 use utoipa::ToSchema;
 
 use crate::app::App;
@@ -72,6 +72,7 @@ pub struct Tokens {
 /// Opens the session. `None` if the account was disabled or changed since it was judged.
 pub async fn open(app: &App, login: Login<'_>) -> Result<Option<Issued>, Failure> {
     let now = app.clock.now();
+    let keys = app.keys.confirmed(&app.store, &app.memory, now).await?;
     let secret = login.cookie.then(|| CookieSecret(crate::random::bytes()));
     let grant_id = login.tokens.then(|| GrantId(crate::random::bytes()));
     let new_grant = |grant_id| NewGrant { grant_id, client_id: FIRST_PARTY.to_owned(), scope: String::new() };
@@ -105,13 +106,13 @@ pub async fn open(app: &App, login: Login<'_>) -> Result<Option<Issued>, Failure
     let tokens = grant_id.map(|grant_id| {
         let NewGrant { client_id, scope, .. } = new_grant(grant_id);
         let grant = Grant { grant_id, session_id, client_id, scope, rotation: 0, rotated_at: now };
-        tokens(app, &live, &grant, true, now)
+        tokens(app, &keys.signing, &live, &grant, true, now)
     });
     Ok(Some(Issued { live, cookie, tokens }))
 }
 
 /// The tokens of a grant whose session and user were read no earlier than `read_at`.
-pub fn tokens(app: &App, live: &Live, grant: &Grant, fresh: bool, read_at: UnixMillis) -> Tokens {
+pub fn tokens(app: &App, key: &SigningKey, live: &Live, grant: &Grant, fresh: bool, read_at: UnixMillis) -> Tokens {
     let (session, account) = (&live.session, &live.account);
     // Counted from the read, never from the signing: what was read may be out of date by now. A little less than the
     // full life for most, so that a fleet started at once does not refresh at once.
@@ -142,7 +143,7 @@ pub fn tokens(app: &App, live: &Live, grant: &Grant, fresh: bool, read_at: UnixM
     let refresh =
         RefreshToken { session_id: session.session_id.0, grant_id: grant.grant_id.0, rotation: grant.rotation };
     Tokens {
-        access_token: token::sign(&app.keys.signing, app.keys.profile, &claims),
+        access_token: token::sign(key, app.keys.profile, &claims),
         token_type: "Bearer",
         expires_in: expires_at.since(read_at).0 / 1000,
         refresh_token: refresh.encode(&app.keys.refresh),

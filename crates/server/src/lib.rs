@@ -18,7 +18,7 @@ mod health;
 mod home;
 mod issue;
 pub mod jobs;
-mod keyring;
+pub mod keyring;
 mod layout;
 mod limits;
 mod login;

@@ -47,13 +47,18 @@ impl Memory {
         let expect = Expectation::new(keys.profile, public_url.as_str(), audience);
         let memory = Self {
             rows: Cache::new(ROWS),
-            checker: Checker::new(expect, keys.verifying.clone(), TOKENS),
+            checker: Checker::new(expect, keys.known().verifying.clone(), TOKENS),
             touched: Mutex::new(Vec::new()),
             position: AtomicI64::new(0),
             lifetime: config.tokens.access_lifetime,
         };
         while memory.catch_up(store, now).await? {}
         Ok(memory)
+    }
+
+    /// Trusts these keys from now on, and no others.
+    pub fn trust(&self, keys: KeySet) {
+        self.checker.replace_keys(keys);
     }
 
     /// Learns what other processes have revoked since the last call. True if there may be more at once.

@@ -23,24 +23,6 @@ impl Store {
         .await
     }
 
-    /// What tells this database's master key from another; none until [`Store::set_master_key_check`].
-    pub async fn master_key_check(&self) -> Result<Option<i64>, Error> {
-        self.read(|sql| sql.one("select value from meta where name = 'master_key_check'", &[], |row| row.take()))
-    }
-
-    /// Records it, once: the answer is the value that stands from now on.
-    pub async fn set_master_key_check(&self, value: i64) -> Result<i64, Error> {
-        self.write(move |sql| {
-            sql.run(
-                "insert into meta (name, value) values ('master_key_check', $1) on conflict (name) do nothing",
-                &[&value],
-            )?;
-            let stands = sql.one("select value from meta where name = 'master_key_check'", &[], |row| row.take())?;
-            Ok(stands.unwrap_or(value))
-        })
-        .await
-    }
-
     /// Forgets the latest moment, although what has expired by it may revive.
     pub async fn danger_reset_clock_floor(&self, now: UnixMillis) -> Result<(), Error> {
         self.write(move |sql| {

@@ -13,8 +13,10 @@ struct Migration {
     sql: &'static str,
 }
 
-const MIGRATIONS: &[Migration] =
-    &[Migration { number: 1, name: "spine", sql: include_str!("../migrations/sqlite/0001_spine.sql") }];
+const MIGRATIONS: &[Migration] = &[
+    Migration { number: 1, name: "spine", sql: include_str!("../migrations/sqlite/0001_spine.sql") },
+    Migration { number: 2, name: "keys", sql: include_str!("../migrations/sqlite/0002_keys.sql") },
+];
 
 /// `WTCH` in the file's header: how a Watchword database is told from any other.
 const APPLICATION_ID: i64 = 0x5754_4348;

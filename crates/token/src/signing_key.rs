@@ -20,7 +20,7 @@ pub struct SigningKey {
     verifying: VerifyingKey,
 }
 
-enum Pair {
+pub(crate) enum Pair {
     Ed25519(Ed25519KeyPair),
     P256(EcdsaKeyPair),
     Rsa(RsaKeyPair),
@@ -84,7 +84,7 @@ impl SigningKey {
         }
     }
 
-    fn from_pair(algorithm: Algorithm, pair: Pair) -> Result<Self, KeyRefused> {
+    pub(crate) fn from_pair(algorithm: Algorithm, pair: Pair) -> Result<Self, KeyRefused> {
         let material = match &pair {
             Pair::Ed25519(pair) => {
                 Material::Ed25519(pair.public_key().as_ref().try_into().map_err(|_| KeyRefused::Key)?)

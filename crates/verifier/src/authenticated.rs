@@ -1,12 +1,15 @@
 //! Who is asking, once a credential has been checked.
 
+use std::fmt;
 use std::sync::Arc;
 
 use http::HeaderValue;
 use serde::de::DeserializeOwned;
-use serde_json::json;
+use serde_json::{Map, Value, json};
 use token::Claims;
 use uuid::Uuid;
+
+use crate::{Rejection, Unmet};
 
 /// Somebody whose credential stands. It can be had only from a check that passed.
 #[derive(Clone)]
@@ -65,6 +68,16 @@ impl Authenticated {
         self.claims.scope.split(' ').any(|own| own == scope && !own.is_empty())
     }
 
+    /// Demands a role within a handler; [`crate::Policy`] does so for a route.
+    pub fn require_role(&self, role: &str) -> Result<(), Rejection> {
+        if self.has_role(role) { Ok(()) } else { Err(Unmet::Role(vec![role.to_owned()]).into()) }
+    }
+
+    /// Demands a scope within a handler; [`crate::Policy`] does so for a route.
+    pub fn require_scope(&self, scope: &str) -> Result<(), Rejection> {
+        if self.has_scope(scope) { Ok(()) } else { Err(Unmet::Scope(vec![scope.to_owned()]).into()) }
+    }
+
     /// Which credential was shown.
     pub fn kind(&self) -> Kind {
         match self.shown {
@@ -78,7 +91,8 @@ impl Authenticated {
         &self.claims
     }
 
-    /// Reads the claims as a type of your own, for claims that are yours.
+    /// Reads the claims as a type of your own, for claims that are yours. Those of [`Claims`] are always there, in one form:
+    /// `aud` is an array, and what a cookie lacks is empty.
     ///
     /// ```
     /// #[derive(serde::Deserialize)]
@@ -90,22 +104,37 @@ impl Authenticated {
     /// }
     /// ```
     pub fn claims_as<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
-        match &self.shown {
+        let mut all = match &self.shown {
             Shown::Token(header) => {
                 let text = header.to_str().unwrap_or_default();
                 let payload = text.split('.').nth(1).unwrap_or_default();
-                serde_json::from_slice(&token::base64url::decode(payload).unwrap_or_default())
+                serde_json::from_slice(&token::base64url::decode(payload).unwrap_or_default())?
             }
-            Shown::Cookie => serde_json::from_value(self.as_json()),
+            Shown::Cookie => Map::new(),
+        };
+        if let Value::Object(known) = self.known() {
+            all.extend(known);
         }
+        serde_json::from_value(Value::Object(all))
     }
 
-    fn as_json(&self) -> serde_json::Value {
+    fn known(&self) -> Value {
         let claims = &self.claims;
         json!({
-            "iss": claims.iss, "sub": claims.sub, "aud": claims.aud, "exp": claims.exp, "iat": claims.iat,
-            "sid": self.session_id(), "roles": claims.roles, "auth_time": claims.auth_time, "amr": claims.amr,
-            "preferred_username": claims.preferred_username, "uep": claims.uep, "rat": claims.rat,
+            "iss": claims.iss, "sub": claims.sub, "aud": claims.aud, "exp": claims.exp, "iat": claims.iat, "jti": claims.jti,
+            "sid": self.session_id(), "client_id": claims.client_id, "scope": claims.scope, "roles": claims.roles,
+            "auth_time": claims.auth_time, "amr": claims.amr, "preferred_username": claims.preferred_username,
+            "uep": claims.uep, "rat": claims.rat,
         })
+    }
+}
+
+impl fmt::Debug for Authenticated {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Authenticated")
+            .field("subject", &self.subject())
+            .field("session_id", &self.session_id())
+            .field("kind", &self.kind())
+            .finish_non_exhaustive()
     }
 }

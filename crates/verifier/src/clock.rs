@@ -18,7 +18,12 @@ pub struct Clock(Source);
 #[derive(Clone, Debug)]
 enum Source {
     System(Instant),
-    Manual(Arc<AtomicI64>),
+    Manual { start_ms: i64, now_ms: Arc<AtomicI64> },
+}
+
+/// A duration in milliseconds; one that is too long for that is as good as for ever.
+pub(crate) fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
 impl Clock {
@@ -29,13 +34,13 @@ impl Clock {
 
     /// A clock that stands at a moment, in unix milliseconds, until it is [advanced](Self::advance).
     pub fn manual(now_ms: i64) -> Self {
-        Self(Source::Manual(Arc::new(AtomicI64::new(now_ms))))
+        Self(Source::Manual { start_ms: now_ms, now_ms: Arc::new(AtomicI64::new(now_ms)) })
     }
 
     /// Moves a manual clock, and all its clones; the machine's clock stays as it is.
     pub fn advance(&self, by: Duration) {
-        if let Source::Manual(now) = &self.0 {
-            now.fetch_add(by.as_millis() as i64, Ordering::AcqRel);
+        if let Source::Manual { now_ms, .. } = &self.0 {
+            now_ms.fetch_add(millis(by), Ordering::AcqRel);
         }
     }
 
@@ -44,7 +49,7 @@ impl Clock {
     pub fn now_ms(&self) -> i64 {
         match &self.0 {
             Source::System(_) => SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |past| past.as_millis() as i64),
-            Source::Manual(now) => now.load(Ordering::Acquire),
+            Source::Manual { now_ms, .. } => now_ms.load(Ordering::Acquire),
         }
     }
 
@@ -52,7 +57,7 @@ impl Clock {
     pub(crate) fn elapsed_ms(&self) -> i64 {
         match &self.0 {
             Source::System(start) => start.elapsed().as_millis() as i64,
-            Source::Manual(now) => now.load(Ordering::Acquire),
+            Source::Manual { start_ms, now_ms } => now_ms.load(Ordering::Acquire) - start_ms,
         }
     }
 }

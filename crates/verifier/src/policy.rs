@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::clock::millis;
 use crate::{Authenticated, Kind};
 
 /// The demands of a route. Without any, whoever is authenticated may come in.
@@ -22,6 +23,7 @@ pub struct Policy {
 
 /// The demand that was not met. Logging in again helps against [`Unmet::TooLongAgo`] alone.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum Unmet {
     /// The user has none of the roles.
     #[error("this needs the role {}", .0.join(" or "))]
@@ -90,7 +92,7 @@ impl Policy {
             return Err(Unmet::Scope(self.scopes.clone()));
         }
         let Some(age) = self.authenticated_within else { return Ok(()) };
-        let latest = age.as_millis() as i64 + i64::from(leeway_seconds) * 1000;
+        let latest = millis(age).saturating_add(i64::from(leeway_seconds) * 1000);
         match who.claims().auth_time {
             Some(at) if now_ms.saturating_sub(at.saturating_mul(1000)) <= latest => Ok(()),
             _ => Err(Unmet::TooLongAgo(age.as_secs())),

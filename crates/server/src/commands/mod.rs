@@ -4,6 +4,7 @@ mod accounts;
 mod clock;
 mod config;
 mod demo;
+mod keys;
 mod output;
 mod serve;
 mod sessions;
@@ -14,6 +15,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
+use rustix::process::{Resource, Rlimit, setrlimit};
 use token::TokenCommand;
 
 use crate::app::StartError;
@@ -43,6 +45,9 @@ enum Command {
     /// Look at sessions and end them
     #[command(subcommand)]
     Session(sessions::SessionCommand),
+    /// Look after the keys that sign tokens
+    #[command(subcommand)]
+    Keys(keys::KeysCommand),
     /// Look into tokens
     #[command(subcommand)]
     Token(TokenCommand),
@@ -61,6 +66,10 @@ enum Command {
 /// Runs the program. Exit code 0 is success, 1 is "no", 2 is a mistake on the command line.
 pub fn run() -> ExitCode {
     let line = CommandLine::parse();
+    if let Err(error) = forbid_core_dumps() {
+        output::error(&error);
+        return ExitCode::FAILURE;
+    }
     let env =
         std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
     let env: Vec<(String, String)> = env.filter(|(name, _)| name.starts_with("WATCHWORD_")).collect();
@@ -71,6 +80,16 @@ pub fn run() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// No memory of this process on any disk: it holds keys and passwords. On Linux, nobody but root may look into it, either.
+fn forbid_core_dumps() -> Result<(), StartError> {
+    let failed = |e| StartError::System(format!("cannot switch core dumps off: {e}"));
+    setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) }).map_err(failed)?;
+    // The limit does not hold for a dump that goes to a program, as with systemd-coredump.
+    #[cfg(target_os = "linux")]
+    rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable).map_err(failed)?;
+    Ok(())
 }
 
 fn dispatch(line: CommandLine, env: Vec<(String, String)>) -> Result<ExitCode, StartError> {
@@ -87,6 +106,7 @@ fn dispatch(line: CommandLine, env: Vec<(String, String)>) -> Result<ExitCode, S
             Some(Command::Demo(demo)) => demo::run(demo, &line.overrides, config, env).await,
             Some(Command::User(user)) => accounts::run(user, &config).await,
             Some(Command::Session(session)) => sessions::run(session, &config).await,
+            Some(Command::Keys(keys)) => keys::run(keys, &config, &env).await,
             Some(Command::Token(TokenCommand::Inspect(inspect))) => token::run(inspect, &config, &env).await,
             Some(Command::Config) => config::run(&config),
             Some(Command::DangerResetClock) => clock::run(&config).await,

@@ -1,5 +1,6 @@
 //! The configuration: built-in defaults, then one TOML file, then `WATCHWORD_…` variables, then options.
 
+mod keys;
 mod listen;
 mod log;
 mod overlay;
@@ -15,6 +16,7 @@ use std::path::{Path, PathBuf};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
+pub use keys::{Keys, PublishAhead, RotateEvery};
 pub use listen::Listen;
 pub use log::{Log, LogFormat};
 pub use passwords::Passwords;
@@ -48,6 +50,8 @@ pub struct Config {
     pub session: SessionConfig,
     /// What tokens look like and how long they last.
     pub tokens: Tokens,
+    /// How signing keys follow each other.
+    pub keys: Keys,
     /// What a password hash costs.
     pub passwords: Passwords,
     /// How many tries are allowed.
@@ -122,6 +126,7 @@ impl Config {
     fn check(self) -> Result<Self, ConfigError> {
         self.session.check()?;
         self.tokens.check()?;
+        self.keys.check()?;
         self.passwords.check()?;
         self.throttle.check()?;
         if !(1..=4096).contains(&self.group_commit) {
@@ -167,6 +172,7 @@ impl Default for Config {
             trusted_proxies: Vec::new(),
             session: SessionConfig::default(),
             tokens: Tokens::default(),
+            keys: Keys::default(),
             passwords: Passwords::default(),
             throttle: Throttle::default(),
             signup: Signup::default(),

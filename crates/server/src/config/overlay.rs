@@ -65,7 +65,12 @@ fn value(path: &[&str], text: &str) -> Value {
 }
 
 /// Variables that are not settings: the file's own name, and secrets that never stand in a file.
-const NOT_KEYS: [&str; 3] = ["WATCHWORD_CONFIG", super::tokens::SECRET_VARIABLE, crate::keyring::MASTER_KEY_VARIABLE];
+const NOT_KEYS: [&str; 4] = [
+    "WATCHWORD_CONFIG",
+    super::tokens::SECRET_VARIABLE,
+    crate::keyring::MASTER_KEY_VARIABLE,
+    crate::keyring::NEW_MASTER_KEY_VARIABLE,
+];
 
 /// Every key, spelled out because optional ones have no default to be found by. A test holds it against [`Config`].
 pub(super) const KEYS: &[&[&str]] = &[
@@ -84,6 +89,8 @@ pub(super) const KEYS: &[&[&str]] = &[
     &["tokens", "access_lifetime"],
     &["tokens", "refresh_grace"],
     &["tokens", "secret_file"],
+    &["keys", "rotate_every"],
+    &["keys", "publish_ahead"],
     &["passwords", "memory_kib"],
     &["passwords", "iterations"],
     &["passwords", "parallelism"],

@@ -37,6 +37,12 @@ fn what_cannot_be_used_is_refused_with_the_key_and_what_to_do() {
         ("database = 'postgres://db'", "sqlite:"),
         ("[tokens]\nalgorithm = 'none'", "EdDSA, ES256, RS256, HS256"),
         ("[tokens]\naccess_lifetime = '1d'", "1m to 15m"),
+        ("[keys]\nrotate_every = 'daily'", "90s, 10m, 24h or 30d"),
+        ("[keys]\nrotate_every = '59m'", "1h to 3650d, or never"),
+        ("\n[keys]\npublish_ahead = '599s'", "line 3"),
+        ("[keys]\npublish_ahead = '599s'", "10m to 30d"),
+        ("[keys]\npublish_ahead = 'never'", "keys.publish_ahead"),
+        ("[keys]\nrotate_every = '1h'\npublish_ahead = '31m'", "at least twice keys.publish_ahead"),
         ("[passwords]\nmemory_kib = 1024", "19456"),
         ("[session]\nidle = 'soon'", "90s, 10m, 24h or 30d"),
         ("[session]\nidle = '20d'", "at most absolute"),
@@ -49,6 +55,20 @@ fn what_cannot_be_used_is_refused_with_the_key_and_what_to_do() {
     assert!(load("", &[("WATCHWORD_PORT", "tcp://10.0.0.1:80"), ("WATCHWORD_SERVICE_HOST", "10.0.0.1")]).is_ok());
     let error = load("", &[("WATCHWORD_LISTEN", "x")]).unwrap_err();
     assert!(error.starts_with("WATCHWORD_LISTEN: "), "{error}");
+}
+
+#[test]
+fn keys_rotate_every_quarter_unless_told_otherwise() {
+    let schedule = |text: &str| {
+        let config = load(text, &[]).unwrap();
+        config.keys.schedule(&config.tokens)
+    };
+    let usual = schedule("").unwrap();
+    assert_eq!((usual.rotate_every, usual.publish_ahead), (Some(domain::Span::days(90)), domain::Span::hours(1)));
+    assert_eq!(schedule("keys.rotate_every = 'never'").unwrap().rotate_every, None);
+    assert_eq!(schedule("tokens.algorithm = 'HS256'"), None);
+    let config = load("keys.rotate_every = 'never'", &[]).unwrap();
+    assert!(config.display().contains("rotate_every = \"never\""), "it is printed as it is written");
 }
 
 #[test]

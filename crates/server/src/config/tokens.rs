@@ -54,6 +54,11 @@ impl Tokens {
         Ok(())
     }
 
+    /// Whether tokens are signed with a secret that verifiers share, rather than with keys of ours.
+    pub fn is_shared_secret(&self) -> bool {
+        self.algorithm == token::Algorithm::Hs256.name()
+    }
+
     /// The dialect of access tokens.
     pub fn profile(&self) -> token::Profile {
         let known = PROFILES.iter().find(|(name, _)| *name == self.profile);

@@ -1,17 +1,19 @@
-//! What happens without a request: writing what was seen, learning what others revoked, sweeping.
+//! What happens without a request: writing what was seen, learning what others revoked, rotating keys, sweeping.
 
 use std::time::Duration;
 
-use domain::Span;
+use domain::{Span, UnixMillis};
 use tokio::task::JoinSet;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use crate::app::App;
+use crate::keyring::KeyError;
 
 /// Starts all jobs. They end when the set is dropped.
 pub fn start(app: &App) -> JoinSet<()> {
     let mut jobs = JoinSet::new();
     jobs.spawn(learn(app.clone(), ticks(POLL)));
+    jobs.spawn(rotate(app.clone(), ticks(POLL)));
     jobs.spawn(write_behind(app.clone(), ticks(WRITE_BEHIND)));
     jobs.spawn(sweep(app.clone(), ticks(SWEEP)));
     jobs
@@ -23,10 +25,28 @@ pub async fn write_seen(app: &App) -> Result<(), store::Error> {
     if touched.is_empty() { Ok(()) } else { app.store.touch(touched, app.config.session.idle).await }
 }
 
+/// Learns which keys there are by now, and makes, activates or drops one if that is due.
+pub async fn tend_keys(app: &App) -> Result<(), KeyError> {
+    app.keys.tend(&app.store, &app.memory, app.clock.now()).await
+}
+
 async fn learn(app: App, mut ticks: Interval) {
     loop {
         ticks.tick().await;
         while report("revocations", app.memory.catch_up(&app.store, app.clock.now()).await).unwrap_or(false) {}
+    }
+}
+
+/// Apart from [`learn`], so that revocations need not wait while a key is made.
+async fn rotate(app: App, mut ticks: Interval) {
+    let mut quiet_until = UnixMillis(0);
+    loop {
+        ticks.tick().await;
+        let tended = tend_keys(&app).await;
+        let now = app.clock.now();
+        if now >= quiet_until && report("keys", tended).is_none() {
+            quiet_until = now + COMPLAIN_EVERY;
+        }
     }
 }
 
@@ -47,8 +67,8 @@ async fn sweep(app: App, mut ticks: Interval) {
     }
 }
 
-fn report<T>(job: &'static str, result: Result<T, store::Error>) -> Option<T> {
-    let warn = |error: &store::Error| {
+fn report<T, E: std::error::Error + 'static>(job: &'static str, result: Result<T, E>) -> Option<T> {
+    let warn = |error: &E| {
         let error: &dyn std::error::Error = error;
         tracing::warn!(job, error, "a job failed and will be tried again");
     };
@@ -61,8 +81,11 @@ fn ticks(period: Duration) -> Interval {
     ticks
 }
 
-/// How soon a revocation by another process, such as a command, is honoured here.
+/// How soon a revocation or change of keys by another process, such as a command, is honoured here.
 const POLL: Duration = Duration::from_millis(100);
+
+/// How often trouble with the keys is logged while it lasts.
+const COMPLAIN_EVERY: Span = Span::minutes(1);
 
 /// How often `seen_at` is written.
 const WRITE_BEHIND: Duration = Duration::from_secs(5);

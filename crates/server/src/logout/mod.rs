@@ -108,7 +108,7 @@ async fn named(headers: &HeaderMap, app: &App) -> Result<Option<SessionId>, Fail
     };
     // An access token that has expired still says which session its holder wants to end.
     let refresh = RefreshToken::decode(text, &app.keys.refresh).ok().map(|refresh| SessionId(refresh.session_id));
-    Ok(refresh.or_else(|| app.memory.session_of(text, &app.keys.verifying)))
+    Ok(refresh.or_else(|| app.memory.session_of(text, &app.keys.known().verifying)))
 }
 
 /// A cookie is sent by the browser whoever asks, so the form or header must show that the user did.

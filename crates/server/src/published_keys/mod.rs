@@ -11,6 +11,23 @@ use crate::app::App;
     description = "A JWK Set (RFC 7517). It may be cached for five minutes.",
     responses((status = 200, description = "The keys", content_type = "application/jwk-set+json")))]
 pub async fn jwks(app: App) -> Response {
-    let headers = [(header::CONTENT_TYPE, "application/jwk-set+json"), (header::CACHE_CONTROL, "public, max-age=300")];
-    (headers, app.keys.verifying.to_jwks()).into_response()
+    let confirmed = app.keys.confirmed(&app.store, &app.memory, app.clock.now()).await;
+    // What may be out of date is better than nothing, but nobody must keep it: a key may be missing that is about to sign.
+    let (keys, cache) = match confirmed {
+        Ok(keys) => (keys, CACHE),
+        Err(_) => (app.keys.known(), "no-store"),
+    };
+    let headers = [(header::CONTENT_TYPE, "application/jwk-set+json"), (header::CACHE_CONTROL, cache)];
+    (headers, keys.verifying.to_jwks()).into_response()
+}
+
+/// As long as [`domain::signing_keys::JWKS_MAX_AGE`].
+const CACHE: &str = "public, max-age=300";
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_published_keys_are_kept_no_longer_than_the_schedule_reckons_with() {
+        assert_eq!(super::CACHE, format!("public, max-age={}", domain::signing_keys::JWKS_MAX_AGE.whole_seconds()));
+    }
 }

@@ -39,6 +39,8 @@ pub async fn submit(from: ClientIp, app: App, sent: BearerOr<Refresh>) -> Result
     };
     let presented = RefreshToken::decode(text, &app.keys.refresh).map_err(|_| refused())?;
     let now = app.clock.now();
+    // Before anything is used up, so that a failure here costs nothing.
+    let keys = app.keys.confirmed(&app.store, &app.memory, now).await?;
     let session_id = SessionId(presented.session_id);
     let rotated = app
         .store
@@ -55,7 +57,7 @@ pub async fn submit(from: ClientIp, app: App, sent: BearerOr<Refresh>) -> Result
         })
         .await?;
     match rotated {
-        Rotated::Issued { live, grant, .. } => Ok(Json(issue::tokens(&app, &live, &grant, false, now))),
+        Rotated::Issued { live, grant, .. } => Ok(Json(issue::tokens(&app, &keys.signing, &live, &grant, false, now))),
         Rotated::Reused(receipt) => {
             app.memory.heed(&receipt);
             tracing::warn!(ip = %from.0, %session_id, "a used refresh token came back: its session has ended");

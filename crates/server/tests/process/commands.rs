@@ -1,10 +1,8 @@
 //! The commands, also while a server runs on the same database.
 
-use std::time::{Duration, Instant};
-
 use serde_json::Value;
 
-use crate::support::{Http, PASSWORD, Place, Ran, Server};
+use crate::support::{PASSWORD, Place, Ran, Server};
 
 #[test]
 fn an_account_is_made_listed_and_logs_in() {
@@ -64,8 +62,8 @@ fn a_running_server_obeys_user_commands_within_a_second() {
 
     let login = http.login("kavya");
     assert_eq!(place.run(&["user", "disable", "kavya"]).code, Some(0));
-    refused_soon(http, &login.bearer("access_token"));
-    refused_soon(http, &[login.cookie()]);
+    http.refused_soon(&login.bearer("access_token"));
+    http.refused_soon(&[login.cookie()]);
     assert_eq!(http.post("/refresh", &login.bearer("refresh_token")).status, 401);
     assert_eq!(http.login("kavya").status, 401);
     assert_eq!(place.json(&["user", "list", "--json"])[0]["disabled"], true);
@@ -75,15 +73,15 @@ fn a_running_server_obeys_user_commands_within_a_second() {
     assert_eq!(login.status, 200);
     assert_eq!(http.get("/dashboard", &login.bearer("access_token")).status, 200);
     assert_eq!(place.run(&["user", "set-roles", "kavya", "editor,auditor"]).code, Some(0));
-    refused_soon(http, &login.bearer("access_token"));
-    refused_soon(http, &[login.cookie()]);
+    http.refused_soon(&login.bearer("access_token"));
+    http.refused_soon(&[login.cookie()]);
     let login = http.login("kavya");
     let session = http.get("/api/v1/session", &login.bearer("access_token")).json();
     assert_eq!(session["user"]["roles"], serde_json::json!(["auditor", "editor"]));
 
     let said = place.run_with_input(&["user", "set-password", "kavya", "--password-stdin"], "nine loud herons wade\n");
     assert_eq!(said.code, Some(0), "{said:?}");
-    refused_soon(http, &login.bearer("access_token"));
+    http.refused_soon(&login.bearer("access_token"));
     assert_eq!(http.login("kavya").status, 401);
     let said = place.run(&["user", "set-password", "kavya"]);
     let generated = said.out.lines().find_map(|line| line.strip_prefix("Password: ")).unwrap();
@@ -107,8 +105,8 @@ fn sessions_are_listed_and_a_running_server_refuses_them_once_ended() {
 
     let first = logins[0].text("session_id");
     assert_eq!(place.json(&["session", "end", &first, "--json"])["ended"], 1);
-    refused_soon(http, &logins[0].bearer("access_token"));
-    refused_soon(http, &[logins[0].cookie()]);
+    http.refused_soon(&logins[0].bearer("access_token"));
+    http.refused_soon(&[logins[0].cookie()]);
     assert_eq!(http.post("/refresh", &logins[0].bearer("refresh_token")).status, 401);
     assert_eq!(http.get("/dashboard", &logins[1].bearer("access_token")).status, 200, "the others go on");
 
@@ -120,8 +118,8 @@ fn sessions_are_listed_and_a_running_server_refuses_them_once_ended() {
 
     assert_eq!(place.run(&["session", "end", "--user", "kavya"]).code, Some(0));
     for login in &logins {
-        refused_soon(http, &login.bearer("access_token"));
-        refused_soon(http, &[login.cookie()]);
+        http.refused_soon(&login.bearer("access_token"));
+        http.refused_soon(&[login.cookie()]);
     }
     assert_eq!(http.login("kavya").status, 200, "logging in again is not forbidden");
 }
@@ -213,7 +211,19 @@ fn every_shell_gets_completions_that_know_every_command() {
     for shell in ["bash", "zsh", "fish"] {
         let said = place.run(&["completions", shell]);
         assert_eq!(said.code, Some(0));
-        for word in ["serve", "demo", "user", "session", "token", "inspect", "set-password", "config", "public-url"] {
+        for word in [
+            "serve",
+            "demo",
+            "user",
+            "session",
+            "keys",
+            "rekey",
+            "token",
+            "inspect",
+            "set-password",
+            "config",
+            "public-url",
+        ] {
             assert!(said.out.contains(word), "{shell} does not know {word}");
         }
     }
@@ -231,12 +241,14 @@ fn help_mentions_every_command_and_works_without_configuration() {
     place.write("watchword.toml", "nonsense");
     let help = place.run(&["--help"]);
     assert_eq!(help.code, Some(0));
-    for word in ["serve", "demo", "user", "session", "token", "config", "completions", "--listen", "--database"] {
+    for word in ["serve", "demo", "user", "session", "keys", "token", "config", "completions", "--listen", "--database"]
+    {
         assert!(help.out.contains(word), "{word}");
     }
     for (command, words) in [
         ("user", &["add", "list", "disable", "enable", "set-roles", "set-password"][..]),
         ("session", &["list", "end"]),
+        ("keys", &["list", "rotate", "retire", "revoke", "import", "export-public", "rekey"]),
         ("token", &["inspect"]),
         ("demo", &["--json"]),
     ] {
@@ -251,17 +263,4 @@ fn help_mentions_every_command_and_works_without_configuration() {
 fn running(place: &Place) -> Server {
     place.add_user("kavya");
     place.serve()
-}
-
-/// Asks again and again until the server refuses the credential, which must be within a second.
-fn refused_soon(http: Http, credential: &[String]) {
-    let began = Instant::now();
-    loop {
-        let status = http.get("/dashboard", credential).status;
-        if status == 401 {
-            break;
-        }
-        assert_eq!(status, 200);
-        assert!(began.elapsed() < Duration::from_secs(1), "still accepted");
-    }
 }

@@ -8,5 +8,7 @@ mod demo;
 mod example;
 mod first_run;
 mod http_limits;
+mod keys;
 mod kill;
+mod master_key;
 mod start_errors;

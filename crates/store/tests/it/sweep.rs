@@ -66,12 +66,3 @@ async fn the_clock_floor_can_be_forgotten_by_name_only() {
     store.danger_reset_clock_floor(T0).await.unwrap();
     assert_eq!(store.clock_floor().await.unwrap(), Some(T0));
 }
-
-#[tokio::test]
-async fn what_tells_the_master_key_is_written_once() {
-    let store = TestStore::new();
-    assert_eq!(store.master_key_check().await.unwrap(), None);
-    assert_eq!(store.set_master_key_check(7).await.unwrap(), 7);
-    assert_eq!(store.set_master_key_check(8).await.unwrap(), 7);
-    assert_eq!(store.master_key_check().await.unwrap(), Some(7));
-}

@@ -1,11 +1,13 @@
 //! The first contact with an issuer, and what can be said before it.
 
+use std::fmt;
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use token::{Expectation, Profile};
+use tokio::time::interval;
 
 use super::fetch::Fetch;
 use super::issuer::{self, ConnectError, Issuer};
@@ -25,6 +27,7 @@ pub struct Connect {
     cookies_fresh: Duration,
     keys_stale: Duration,
     origins: Vec<String>,
+    retry: Duration,
     clock: Clock,
 }
 
@@ -39,6 +42,7 @@ impl Connect {
             cookies_fresh: Duration::from_secs(5),
             keys_stale: Duration::from_hours(1),
             origins: Vec::new(),
+            retry: Duration::from_secs(10),
             clock: Clock::system(),
         }
     }
@@ -93,24 +97,64 @@ impl Connect {
         self
     }
 
+    /// How long to go on trying while the issuer does not answer, so that both may be started at once. Else 10 s.
+    pub fn retry_for(mut self, time: Duration) -> Self {
+        self.retry = time;
+        self
+    }
+
     async fn connect(self) -> Result<Verifier, ConnectError> {
+        let begun = Instant::now();
+        let mut again = interval(RETRY);
+        loop {
+            again.tick().await;
+            match self.try_once().await {
+                Err(ConnectError::Fetch(error)) if begun.elapsed() < self.retry => {
+                    tracing::warn!(%error, "the issuer does not answer yet");
+                }
+                outcome => return outcome,
+            }
+        }
+    }
+
+    async fn try_once(&self) -> Result<Verifier, ConnectError> {
+        if let Some(origin) = self.origins.iter().find(|origin| !is_origin(origin)) {
+            return Err(ConnectError::Origin(origin.clone()));
+        }
         let origin = issuer::origin(&self.issuer).ok_or_else(|| ConnectError::Url(self.issuer.clone()))?;
         let fetch = Fetch::new(&origin)?;
         let Issuer { jwks_uri, session } = Issuer::discover(&self.issuer, &origin, &fetch).await?;
-        let (keys, set) = Keys::first(fetch.clone(), jwks_uri, self.clock.clone(), self.keys_stale).await?;
-        let audience = self.audience.unwrap_or_else(|| self.issuer.clone());
+        let audience = self.audience.clone().unwrap_or_else(|| self.issuer.clone());
         let expect = Expectation::new(self.profile, &*self.issuer, &*audience).with_leeway_seconds(self.leeway_seconds);
+        let checker = |keys| Checker::new(expect, keys, self.cached_tokens);
+        let keys = Keys::first(fetch.clone(), jwks_uri, self.clock.clone(), self.keys_stale, checker).await?;
         let names = (self.issuer.clone(), audience);
-        let sessions =
-            session.map(|endpoint| Sessions::new(fetch, endpoint, self.clock.clone(), names, self.cookies_fresh));
+        let sessions = session
+            .map(|endpoint| Arc::new(Sessions::new(fetch, endpoint, self.clock.clone(), names, self.cookies_fresh)));
         Ok(Verifier(Arc::new(Shared {
-            checker: Arc::new(Checker::new(expect, set, self.cached_tokens)),
-            keys: Arc::new(keys),
+            keys,
             sessions,
-            clock: self.clock,
-            issuer: self.issuer,
-            origins: self.origins,
+            clock: self.clock.clone(),
+            issuer: self.issuer.clone(),
+            origins: self.origins.clone(),
         })))
+    }
+}
+
+/// Whether it is just as browsers write an origin (RFC 6454 §6.2).
+fn is_origin(text: &str) -> bool {
+    let uri = text.parse::<http::Uri>();
+    let is_plain =
+        !text.ends_with('/') && !text.bytes().any(|byte| byte.is_ascii_uppercase() || b"@?#".contains(&byte));
+    is_plain && uri.is_ok_and(|uri| uri.scheme().is_some() && uri.path() == "/")
+}
+
+/// How often to try while the issuer does not answer.
+const RETRY: Duration = Duration::from_millis(500);
+
+impl fmt::Debug for Connect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connect").field("issuer", &self.issuer).finish_non_exhaustive()
     }
 }
 

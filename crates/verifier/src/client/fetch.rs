@@ -27,6 +27,7 @@ pub(super) struct Answer {
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum FetchError {
     /// No connection, or it broke.
     #[error("{uri} cannot be reached: {why}")]
@@ -128,7 +129,7 @@ impl Fetch {
 }
 
 fn max_age(headers: &HeaderMap) -> Option<u64> {
-    let directives = headers.get(CACHE_CONTROL)?.to_str().ok()?;
+    let directives = headers.get(CACHE_CONTROL)?.to_str().ok()?.to_ascii_lowercase();
     directives.split(',').find_map(|directive| directive.trim().strip_prefix("max-age=")?.parse().ok())
 }
 

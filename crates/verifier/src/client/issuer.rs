@@ -19,6 +19,7 @@ pub(super) struct SessionEndpoint {
 
 /// Why an issuer cannot be used. The message says what to do.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ConnectError {
     /// Not a URL that an issuer may have.
     #[error(
@@ -45,6 +46,9 @@ pub enum ConnectError {
         /// What it says.
         named: String,
     },
+    /// Not an origin.
+    #[error("`{0}` is not an origin as browsers write it, such as https://www.example.org")]
+    Origin(String),
     /// It names an address at another origin, which it has no business to be asked at.
     #[error("{0} is not at the issuer's own origin")]
     Elsewhere(String),
@@ -85,6 +89,9 @@ impl Issuer {
             _ => Err(ConnectError::Elsewhere(text)),
         };
         let session = match (metadata.watchword_session_endpoint, metadata.watchword_session_cookie) {
+            (Some(_), Some(cookie)) if !is_cookie_name(&cookie) => {
+                return Err(ConnectError::Metadata { uri, why: format!("`{cookie}` is not a cookie's name") });
+            }
             (Some(endpoint), Some(cookie)) => Some(SessionEndpoint { uri: own(endpoint)?, cookie }),
             _ => None,
         };
@@ -114,6 +121,10 @@ fn metadata_uri(issuer: &Uri) -> Uri {
     let scheme = issuer.scheme_str().expect("an issuer has one");
     let text = format!("{scheme}://{authority}/.well-known/oauth-authorization-server{path}");
     text.parse().expect("a URL with another path is a URL")
+}
+
+fn is_cookie_name(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
 }
 
 fn is_same_origin(uri: &Uri, issuer: &Uri) -> bool {

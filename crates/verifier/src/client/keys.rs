@@ -1,16 +1,18 @@
 //! The issuer's keys: fetched once for everybody, renewed while in use, and not believed for ever.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::Uri;
 use token::KeySet;
-use tokio::sync::{Mutex, MutexGuard};
+use tokio::sync::watch;
+use tokio::time::timeout;
 
 use super::fetch::Fetch;
 use super::issuer::ConnectError;
+use crate::clock::millis;
 use crate::{Checker, Clock};
 
 /// Keeps the keys of a [`Checker`] up to date. Nothing runs while nobody asks.
@@ -18,138 +20,211 @@ pub(super) struct Keys {
     fetch: Fetch,
     uri: Uri,
     clock: Clock,
+    checker: Arc<Checker>,
     /// For how long keys are used that could not be renewed, in milliseconds.
     stale_ms: i64,
-    /// Held by the one who fetches.
-    turn: Mutex<Turn>,
-    /// How many fetches have ended, well or not.
-    ended: AtomicU64,
-    /// When the keys in use were asked for, when they ought to be renewed, and before when there is no use in trying.
-    asked_at: AtomicI64,
+    /// When the keys in use ought to be renewed.
     due_at: AtomicI64,
-    retry_at: AtomicI64,
+    /// How often they were renewed.
+    renewals: AtomicU64,
+    state: Mutex<State>,
+    /// How many fetches have ended, well or not.
+    ended: watch::Sender<u64>,
 }
 
-struct Turn {
+struct State {
     document: Bytes,
+    /// When what is in use was asked for.
+    asked_at: i64,
+    /// Before when there is no use in trying.
+    retry_at: i64,
     failures: u32,
+    is_fetching: bool,
+}
+
+/// What looking for an unknown key came to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Looked {
+    /// The keys are others now.
+    Renewed,
+    /// The keys are so new that it is in none of them.
+    Absent,
+    /// The issuer could not be asked.
+    Unanswered,
 }
 
 impl Keys {
-    /// Fetches for the first time.
+    /// Fetches for the first time, which makes the checker.
     pub(super) async fn first(
         fetch: Fetch,
         uri: Uri,
         clock: Clock,
         stale: Duration,
-    ) -> Result<(Self, KeySet), ConnectError> {
+        checker: impl FnOnce(KeySet) -> Checker,
+    ) -> Result<Arc<Self>, ConnectError> {
         let asked_at = clock.elapsed_ms();
         let answer = fetch.document(&uri).await?;
-        let set = KeySet::from_jwks(&answer.body)?;
-        if set.is_empty() {
-            return Err(ConnectError::NoKeys);
-        }
-        let keys = Self {
+        let checker = Arc::new(checker(usable(&answer.body)?));
+        let stale_ms = millis(stale);
+        Ok(Arc::new(Self {
             fetch,
             uri,
             clock,
-            stale_ms: stale.as_millis() as i64,
-            turn: Mutex::new(Turn { document: answer.body, failures: 0 }),
-            ended: AtomicU64::new(0),
-            asked_at: AtomicI64::new(asked_at),
-            due_at: AtomicI64::new(asked_at + renewal_ms(answer.max_age)),
-            retry_at: AtomicI64::new(asked_at),
-        };
-        Ok((keys, set))
+            checker,
+            stale_ms,
+            due_at: AtomicI64::new(asked_at.saturating_add(renewal_ms(answer.max_age, stale_ms))),
+            renewals: AtomicU64::new(0),
+            state: Mutex::new(State {
+                document: answer.body,
+                asked_at,
+                retry_at: asked_at,
+                failures: 0,
+                is_fetching: false,
+            }),
+            ended: watch::Sender::new(0),
+        }))
     }
 
-    /// Whether there are keys to check with now. Old ones serve while new ones are fetched, but not for ever.
-    pub(super) async fn are_usable(self: &Arc<Self>, checker: &Arc<Checker>) -> bool {
+    pub(super) fn checker(&self) -> &Arc<Checker> {
+        &self.checker
+    }
+
+    /// How often the keys were renewed: whoever verified with others may try again.
+    pub(super) fn renewals(&self) -> u64 {
+        self.renewals.load(Ordering::Acquire)
+    }
+
+    /// Sees to it that there are keys to check with; false if there are none that may still be believed. Old ones serve
+    /// while new ones are fetched, but not for ever, and a verifier that was idle for long waits a moment for new ones.
+    pub(super) async fn ensure_usable(self: &Arc<Self>) -> bool {
         let now = self.clock.elapsed_ms();
-        if now < self.due_at.load(Ordering::Acquire) {
+        let due_at = self.due_at.load(Ordering::Acquire);
+        if now < due_at {
             return true;
         }
+        let fetching = self.begin(now);
         if !self.are_stale(now) {
-            self.renew_aside(checker);
+            if let Some(ended) = fetching.filter(|_| now >= due_at.saturating_add(OVERDUE)) {
+                let _ = timeout(MOMENT, until_ended(ended)).await;
+            }
             return true;
         }
-        self.renew(checker).await;
+        if let Some(ended) = fetching {
+            until_ended(ended).await;
+        }
         !self.are_stale(self.clock.elapsed_ms())
     }
 
-    /// Looks for a key that a token names and that is not known. At most once in [`UNKNOWN_KEY`], so that made-up names
-    /// cost the issuer nothing. True if it may be known now.
-    pub(super) async fn look_again(&self, checker: &Checker) -> bool {
-        if self.clock.elapsed_ms() < self.asked_at.load(Ordering::Acquire) + UNKNOWN_KEY {
-            return false;
+    /// Looks for a key that a token names and that was not among the keys after so many `renewals`. The issuer is asked at
+    /// most once in [`UNKNOWN_KEY`], so that made-up names cost it nothing.
+    pub(super) async fn look_again(self: &Arc<Self>, renewals: u64) -> Looked {
+        let now = self.clock.elapsed_ms();
+        if self.renewals() == renewals {
+            if now < self.state().asked_at.saturating_add(UNKNOWN_KEY) {
+                // Unless it became so new just now.
+                return if self.renewals() == renewals { Looked::Absent } else { Looked::Renewed };
+            }
+            let Some(ended) = self.begin(now) else { return Looked::Unanswered };
+            until_ended(ended).await;
         }
-        self.renew(checker).await
+        if self.renewals() == renewals { Looked::Unanswered } else { Looked::Renewed }
+    }
+
+    /// Seconds until there is use in trying again.
+    pub(super) fn retry_after(&self) -> u32 {
+        let wait = self.state().retry_at.saturating_sub(self.clock.elapsed_ms());
+        u32::try_from(wait / 1_000 + 1).unwrap_or(1).max(1)
     }
 
     fn are_stale(&self, now: i64) -> bool {
-        now >= self.asked_at.load(Ordering::Acquire) + self.stale_ms
+        now >= self.state().asked_at.saturating_add(self.stale_ms)
     }
 
-    /// Renews while others go on, unless somebody is at it.
-    fn renew_aside(self: &Arc<Self>, checker: &Arc<Checker>) {
-        if self.clock.elapsed_ms() < self.retry_at.load(Ordering::Acquire) || self.turn.try_lock().is_err() {
-            return;
-        }
-        let (keys, checker) = (Arc::clone(self), Arc::clone(checker));
-        tokio::spawn(async move { keys.renew(&checker).await });
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Fetches, or waits for who does. True if that went well.
-    async fn renew(&self, checker: &Checker) -> bool {
-        let (ended, asked_at) = (self.ended.load(Ordering::Acquire), self.asked_at.load(Ordering::Acquire));
-        let mut turn = self.turn.lock().await;
-        if self.ended.load(Ordering::Acquire) == ended {
-            self.fetch_now(&mut turn, checker).await;
+    /// Has the keys fetched by a task that nobody's leaving interrupts, unless that is under way, or of no use so soon
+    /// after a failure.
+    fn begin(self: &Arc<Self>, now: i64) -> Option<watch::Receiver<u64>> {
+        let mut state = self.state();
+        if !state.is_fetching {
+            if now < state.retry_at {
+                return None;
+            }
+            state.is_fetching = true;
+            let turn = Turn(Arc::clone(self));
+            tokio::spawn(async move { turn.0.fetch_now(now).await });
         }
-        self.asked_at.load(Ordering::Acquire) > asked_at
+        // Within the lock, so that its end is not missed.
+        Some(self.ended.subscribe())
     }
 
-    async fn fetch_now(&self, turn: &mut MutexGuard<'_, Turn>, checker: &Checker) {
-        let now = self.clock.elapsed_ms();
-        if now < self.retry_at.load(Ordering::Acquire) {
-            return;
-        }
+    async fn fetch_now(&self, now: i64) {
         let fetched = async {
             let answer = self.fetch.document(&self.uri).await?;
             // The same document again must not cost everybody their verified tokens.
-            if answer.body != turn.document {
-                checker.replace_keys(KeySet::from_jwks(&answer.body)?);
-                turn.document = answer.body;
+            if answer.body != self.state().document {
+                self.checker.replace_keys(usable(&answer.body)?);
             }
-            Ok::<_, ConnectError>(answer.max_age)
+            Ok::<_, ConnectError>(answer)
         };
-        match fetched.await {
-            Ok(max_age) => {
-                turn.failures = 0;
-                self.asked_at.store(now, Ordering::Release);
-                self.due_at.store(now + renewal_ms(max_age), Ordering::Release);
+        let fetched = fetched.await;
+        let mut state = self.state();
+        match fetched {
+            Ok(answer) => {
+                state.document = answer.body;
+                state.asked_at = now;
+                state.failures = 0;
+                self.due_at.store(now.saturating_add(renewal_ms(answer.max_age, self.stale_ms)), Ordering::Release);
+                self.renewals.fetch_add(1, Ordering::AcqRel);
+                self.checker.revoked().expire(self.clock.now_ms());
             }
             Err(error) => {
-                turn.failures += 1;
-                let wait = (RETRY << (turn.failures - 1).min(6)).min(RETRY_MAX);
+                let wait = (RETRY << state.failures.min(6)).min(RETRY_MAX);
+                state.failures += 1;
+                state.retry_at = self.clock.elapsed_ms().saturating_add(wait);
                 tracing::warn!(%error, retry_in_ms = wait, "the issuer's keys could not be renewed");
-                self.retry_at.store(self.clock.elapsed_ms() + wait, Ordering::Release);
             }
         }
-        self.ended.fetch_add(1, Ordering::AcqRel);
     }
 }
 
-/// How long keys are used without asking again: what the issuer allows, within bounds.
-fn renewal_ms(max_age: Option<u64>) -> i64 {
+/// One fetch under way. However it ends, those who wait hear of it.
+struct Turn(Arc<Keys>);
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        self.0.state().is_fetching = false;
+        self.0.ended.send_modify(|ended| *ended += 1);
+    }
+}
+
+async fn until_ended(mut ended: watch::Receiver<u64>) {
+    // It fails when the sender is gone, which whoever waits here holds.
+    let _ = ended.changed().await;
+}
+
+/// A key set with at least one key that checks tokens.
+fn usable(document: &[u8]) -> Result<KeySet, ConnectError> {
+    let keys = KeySet::from_jwks(document)?;
+    if keys.is_empty() { Err(ConnectError::NoKeys) } else { Ok(keys) }
+}
+
+/// How long keys are used without asking again: what the issuer allows, within bounds, and long before they are stale.
+fn renewal_ms(max_age: Option<u64>, stale_ms: i64) -> i64 {
     let seconds = max_age.unwrap_or(RENEWAL_DEFAULT).clamp(RENEWAL_MIN, RENEWAL_MAX);
-    seconds as i64 * 1000
+    (seconds as i64 * 1000).min(stale_ms / 2)
 }
 
 /// Seconds between renewals: without the issuer's word, at least, and at most.
 const RENEWAL_DEFAULT: u64 = 300;
 const RENEWAL_MIN: u64 = 60;
 const RENEWAL_MAX: u64 = 3_600;
+
+/// Milliseconds after which keys that ought to have been renewed are worth waiting for; and for how long.
+const OVERDUE: i64 = 60_000;
+const MOMENT: Duration = Duration::from_millis(500);
 
 /// Milliseconds within which a name that is not in the keys is known not to be.
 const UNKNOWN_KEY: i64 = 5_000;

@@ -6,6 +6,7 @@ mod issuer;
 mod keys;
 mod sessions;
 
+use std::fmt;
 use std::sync::Arc;
 
 use http::request::Parts;
@@ -17,7 +18,7 @@ pub use issuer::ConnectError;
 
 use crate::web::{self, Presented};
 use crate::{Authenticated, Checker, Clock, Policy, Refused, Rejection};
-use keys::Keys;
+use keys::{Keys, Looked};
 use sessions::Sessions;
 
 /// Verifies the credentials of one issuer's users. Make one, at the start; clones are the same one.
@@ -28,9 +29,8 @@ use sessions::Sessions;
 pub struct Verifier(Arc<Shared>);
 
 struct Shared {
-    checker: Arc<Checker>,
     keys: Arc<Keys>,
-    sessions: Option<Sessions>,
+    sessions: Option<Arc<Sessions>>,
     clock: Clock,
     issuer: String,
     origins: Vec<String>,
@@ -52,14 +52,18 @@ impl Verifier {
 
     /// Verifies an access token. No call, unless the keys have to be renewed.
     pub async fn verify(&self, token: &str) -> Result<Arc<Claims>, Rejection> {
-        let Shared { checker, keys, clock, .. } = &*self.0;
-        if !keys.are_usable(checker).await {
-            return Err(Rejection::Unavailable { retry_after: 1 });
+        let Shared { keys, clock, .. } = &*self.0;
+        let unavailable = || Rejection::Unavailable { retry_after: keys.retry_after() };
+        if !keys.ensure_usable().await {
+            return Err(unavailable());
         }
-        let verified = match checker.verify(token, clock.now_ms()) {
-            Err(Refused::Invalid(token::Refused::UnknownKey)) if keys.look_again(checker).await => {
-                checker.verify(token, clock.now_ms())
-            }
+        let renewals = keys.renewals();
+        let verified = match keys.checker().verify(token, clock.now_ms()) {
+            Err(Refused::Invalid(token::Refused::UnknownKey)) => match keys.look_again(renewals).await {
+                Looked::Renewed => keys.checker().verify(token, clock.now_ms()),
+                Looked::Absent => Err(Refused::Invalid(token::Refused::UnknownKey)),
+                Looked::Unanswered => return Err(unavailable()),
+            },
             verified => verified,
         };
         Ok(verified?)
@@ -70,7 +74,7 @@ impl Verifier {
     /// It says nothing of where a request came from: [`Self::authenticate`] does.
     pub async fn verify_cookie(&self, value: &str) -> Result<Arc<Claims>, Rejection> {
         match &self.0.sessions {
-            Some(sessions) if web::is_cookie_value(value) => sessions.check(value, self.0.checker.revoked()).await,
+            Some(sessions) if web::is_cookie_value(value) => sessions.check(value, self.checker().revoked()).await,
             _ => Err(Rejection::Ended),
         }
     }
@@ -78,10 +82,10 @@ impl Verifier {
     /// Who sent a request. An `Authorization: Bearer` header decides alone; without one the session cookie does, and then a
     /// request that may change something must come from the application's own pages.
     pub async fn authenticate(&self, request: &Parts) -> Result<Authenticated, Rejection> {
-        match web::presented(&request.headers, self.0.sessions.as_ref().map(Sessions::cookie))? {
+        match web::presented(&request.headers, self.0.sessions.as_deref().map(Sessions::cookie))? {
             Presented::Token(token, header) => Ok(Authenticated::by_token(self.verify(token).await?, header.clone())),
             Presented::Cookie(value) => {
-                web::refuse_cross_site(request, &self.0.origins)?;
+                web::refuse_cross_site(request, &self.0.origins, self.0.issuer.starts_with("https:"))?;
                 Ok(Authenticated::by_cookie(self.verify_cookie(value).await?))
             }
         }
@@ -89,7 +93,7 @@ impl Verifier {
 
     /// Judges who was authenticated by the demands of a route.
     pub fn permit(&self, who: &Authenticated, policy: &Policy) -> Result<(), Rejection> {
-        let leeway_seconds = self.0.checker.expectation().leeway_seconds();
+        let leeway_seconds = self.checker().expectation().leeway_seconds();
         Ok(policy.judge(who, self.0.clock.now_ms(), leeway_seconds)?)
     }
 
@@ -106,6 +110,12 @@ impl Verifier {
 
     /// The part that works from memory, with the set of what has been revoked.
     pub fn checker(&self) -> &Checker {
-        &self.0.checker
+        self.0.keys.checker()
+    }
+}
+
+impl fmt::Debug for Verifier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Verifier").field("issuer", &self.0.issuer).finish_non_exhaustive()
     }
 }

@@ -11,10 +11,12 @@ use quick_cache::sync::{Cache, DefaultLifecycle};
 use serde::Deserialize;
 use token::Claims;
 use tokio::sync::Semaphore;
+use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::fetch::Fetch;
 use super::issuer::SessionEndpoint;
+use crate::clock::millis;
 use crate::{Clock, Marks, Rejection, Revoked};
 
 /// Checks cookies.
@@ -27,8 +29,9 @@ pub(super) struct Sessions {
     /// For how long an answer counts, in milliseconds from when it was asked for.
     fresh_ms: i64,
     kept: Cache<String, Arc<Kept>, UnitWeighter, RandomState>,
-    /// How many questions may be under way at a time.
+    /// How many questions may be under way at a time: about cookies that were live when last asked about, and others.
     places: Semaphore,
+    places_of_strangers: Semaphore,
     /// After a failure, until when nobody asks.
     quiet_until: AtomicI64,
 }
@@ -74,9 +77,10 @@ impl Sessions {
             clock,
             issuer,
             audience,
-            fresh_ms: fresh.as_millis() as i64,
+            fresh_ms: millis(fresh),
             kept: Cache::with(KEPT, KEPT as u64, UnitWeighter, RandomState::default(), DefaultLifecycle::default()),
             places: Semaphore::new(QUESTIONS),
+            places_of_strangers: Semaphore::new(QUESTIONS),
             quiet_until: AtomicI64::new(i64::MIN),
         }
     }
@@ -87,32 +91,39 @@ impl Sessions {
     }
 
     /// What an access token of the cookie's session would claim.
-    pub(super) async fn check(&self, value: &str, revoked: &Revoked) -> Result<Arc<Claims>, Rejection> {
+    pub(super) async fn check(self: &Arc<Self>, value: &str, revoked: &Revoked) -> Result<Arc<Claims>, Rejection> {
         let kept = match self.kept.get(value) {
             Some(kept) if self.is_fresh(&kept) => kept,
-            _ => self.ask_once(value).await?,
+            old => self.ask_once(value, old.is_some_and(|old| old.claims.is_some())).await?,
         };
         let claims = kept.claims.as_ref().ok_or(Rejection::Ended)?;
         let marks = Marks { sid: claims.sid, user: claims.user(), uep: claims.uep, rat: claims.rat, kid: None };
+        let is_revoked = revoked.is_revoked(&marks);
+        // The horizon is read after the set, as in the check of a token.
         let now_ms = self.clock.now_ms().max(revoked.horizon());
-        if revoked.is_revoked(&marks) || now_ms >= claims.exp.saturating_mul(1000) {
+        if is_revoked || now_ms >= claims.exp.saturating_mul(1000) {
             return Err(Rejection::Ended);
         }
         Ok(Arc::clone(claims))
     }
 
     fn is_fresh(&self, kept: &Kept) -> bool {
-        self.clock.elapsed_ms() < kept.asked_at + self.fresh_ms
+        self.clock.elapsed_ms() < kept.asked_at.saturating_add(self.fresh_ms)
     }
 
-    /// Asks, or waits for who asks about the same cookie.
-    async fn ask_once(&self, value: &str) -> Result<Arc<Kept>, Rejection> {
+    /// Asks, or waits for who asks about the same cookie. `was_live` if it opened a session when it was asked about last.
+    async fn ask_once(self: &Arc<Self>, value: &str, was_live: bool) -> Result<Arc<Kept>, Rejection> {
         let began = self.clock.elapsed_ms();
         // Whom it waits for may have asked too long ago; whoever asks next has begun after this.
         for _ in 0..2 {
             // Only what is out of date: somebody may just have renewed it.
             self.kept.remove_if(value, |kept| kept.asked_at < began && !self.is_fresh(kept));
-            let kept = self.kept.get_or_insert_async(value, self.ask(value)).await?;
+            let (sessions, value) = (Arc::clone(self), value.to_owned());
+            // A task of its own, so that nobody's leaving makes the others ask again.
+            let asked = tokio::spawn(async move {
+                sessions.kept.get_or_insert_async(value.as_str(), sessions.ask(&value, was_live)).await
+            });
+            let kept = asked.await.map_err(|_| UNAVAILABLE)??;
             if kept.asked_at >= began || self.is_fresh(&kept) {
                 return Ok(kept);
             }
@@ -120,7 +131,10 @@ impl Sessions {
         Err(UNAVAILABLE)
     }
 
-    async fn ask(&self, value: &str) -> Result<Arc<Kept>, Rejection> {
+    async fn ask(&self, value: &str, was_live: bool) -> Result<Arc<Kept>, Rejection> {
+        // Made-up cookies must not take the places of people who are logged in.
+        let places = if was_live { &self.places } else { &self.places_of_strangers };
+        let Ok(Ok(_place)) = timeout(QUEUE_PATIENCE, places.acquire()).await else { return Err(UNAVAILABLE) };
         let asked_at = self.clock.elapsed_ms();
         if asked_at < self.quiet_until.load(Ordering::Acquire) {
             return Err(UNAVAILABLE);
@@ -128,30 +142,26 @@ impl Sessions {
         let mut cookie =
             HeaderValue::try_from(format!("{}={value}", self.endpoint.cookie)).map_err(|_| Rejection::Ended)?;
         cookie.set_sensitive(true);
-        let answered = async {
-            let _place = self.places.acquire().await.map_err(|_| UNAVAILABLE)?;
-            let answer = self.fetch.get(&self.endpoint.uri, Some(cookie), PATIENCE).await.map_err(|error| {
-                tracing::warn!(%error, "the issuer could not be asked about a cookie");
-                UNAVAILABLE
-            })?;
-            match answer.status {
-                StatusCode::OK => self.claims(&answer.body).map(Some),
-                StatusCode::UNAUTHORIZED => Ok(None),
-                status => {
-                    tracing::warn!(%status, "the issuer did not say whose a cookie is");
-                    Err(UNAVAILABLE)
-                }
+        let claims = match self.fetch.get(&self.endpoint.uri, Some(cookie), PATIENCE).await {
+            Ok(answer) if answer.status == StatusCode::OK => Some(self.claims(&answer.body)?),
+            Ok(answer) if answer.status == StatusCode::UNAUTHORIZED => None,
+            Ok(answer) => {
+                tracing::warn!(status = %answer.status, "the issuer did not say whose a cookie is");
+                // Any other status may be about this cookie alone.
+                return Err(if answer.status.is_server_error() { self.be_quiet() } else { UNAVAILABLE });
             }
-        };
-        // In all: who waits for a place waits no longer than who is answered slowly.
-        let claims = match tokio::time::timeout(PATIENCE, answered).await {
-            Ok(Ok(claims)) => claims,
-            failed => {
-                self.quiet_until.store(self.clock.elapsed_ms() + QUIET, Ordering::Release);
-                return Err(failed.map_or(UNAVAILABLE, |result| result.err().unwrap_or(UNAVAILABLE)));
+            Err(error) => {
+                tracing::warn!(%error, "the issuer could not be asked about a cookie");
+                return Err(self.be_quiet());
             }
         };
         Ok(Arc::new(Kept { claims, asked_at }))
+    }
+
+    /// Leaves an issuer in trouble alone for a moment.
+    fn be_quiet(&self) -> Rejection {
+        self.quiet_until.store(self.clock.elapsed_ms() + QUIET, Ordering::Release);
+        UNAVAILABLE
     }
 
     fn claims(&self, body: &[u8]) -> Result<Arc<Claims>, Rejection> {
@@ -182,10 +192,11 @@ const UNAVAILABLE: Rejection = Rejection::Unavailable { retry_after: 1 };
 /// Most cookies remembered, about 600 bytes each; those that open nothing count too.
 const KEPT: usize = 50_000;
 
-/// Most questions under way at a time.
-const QUESTIONS: usize = 64;
+/// Most questions under way at a time, of either kind.
+const QUESTIONS: usize = 32;
 
-/// How long a question may take.
+/// How long a question may wait for its turn, and then for its answer.
+const QUEUE_PATIENCE: Duration = Duration::from_millis(500);
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Milliseconds after a failure in which nobody asks, so that an issuer in trouble is left alone.

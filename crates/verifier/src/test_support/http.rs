@@ -28,8 +28,14 @@ pub(super) async fn serve(state: Arc<State>) -> (String, AbortHandle) {
             let (state, url) = (Arc::clone(&state), own_url.clone());
             connections.spawn(async move {
                 let service = service_fn(move |request| {
-                    let answered = answer(&state, &url, &request);
-                    async move { Ok::<_, Infallible>(answered) }
+                    let (state, url) = (Arc::clone(&state), url.clone());
+                    async move {
+                        let answered = answer(&state, &url, &request);
+                        let mut is_hanging = state.is_hanging.subscribe();
+                        // It fails when the issuer is gone, and this with it.
+                        let _ = is_hanging.wait_for(|is_hanging| !is_hanging).await;
+                        Ok::<_, Infallible>(answered)
+                    }
                 });
                 http1::Builder::new().serve_connection(TokioIo::new(stream), service).await
             });

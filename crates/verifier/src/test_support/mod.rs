@@ -24,6 +24,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde_json::{Value, json};
 use token::{Algorithm, KeySet, SigningKey};
+use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
 use crate::{Clock, Connect, Verifier};
@@ -43,6 +44,7 @@ struct State {
     /// What the session endpoint says, by the cookie's value.
     sessions: Mutex<HashMap<String, Value>>,
     is_down: AtomicBool,
+    is_hanging: watch::Sender<bool>,
     key_fetches: AtomicUsize,
     cookie_checks: AtomicUsize,
     serial: AtomicU64,
@@ -64,6 +66,7 @@ impl TestIssuer {
             keys: Mutex::new(Keys { signing, published }),
             sessions: Mutex::new(HashMap::new()),
             is_down: AtomicBool::new(false),
+            is_hanging: watch::Sender::new(false),
             key_fetches: AtomicUsize::new(0),
             cookie_checks: AtomicUsize::new(0),
             serial: AtomicU64::new(1),
@@ -104,6 +107,11 @@ impl TestIssuer {
         self.state.sessions().remove(value);
     }
 
+    /// The JWKS that it publishes now.
+    pub fn jwks(&self) -> String {
+        self.state.keys().published.to_jwks()
+    }
+
     /// Signs with a new key from now on. The old one stays published until [`Self::withdraw_old_keys`].
     pub fn rotate_keys(&self) {
         let signing = SigningKey::generate(Algorithm::EdDSA).expect("Ed25519 keys can be made");
@@ -123,6 +131,11 @@ impl TestIssuer {
     /// Answers everything with 503, or no longer.
     pub fn set_down(&self, is_down: bool) {
         self.state.is_down.store(is_down, Ordering::Release);
+    }
+
+    /// Takes requests without answering them, or answers them all.
+    pub fn set_hanging(&self, is_hanging: bool) {
+        self.state.is_hanging.send_replace(is_hanging);
     }
 
     /// How often its keys have been fetched.

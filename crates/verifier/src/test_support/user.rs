@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Map, Value, json};
 use token::{Algorithm, Claims, Profile, SigningKey};
 use uuid::Uuid;
 
@@ -15,6 +15,7 @@ pub struct TestUser<'a> {
     issuer: &'a TestIssuer,
     profile: Profile,
     claims: Claims,
+    extra: Map<String, Value>,
 }
 
 impl<'a> TestUser<'a> {
@@ -38,7 +39,7 @@ impl<'a> TestUser<'a> {
             rat: now_ms,
             ..Claims::default()
         };
-        Self { issuer, profile: Profile::Rfc9068, claims }
+        Self { issuer, profile: Profile::Rfc9068, claims, extra: Map::new() }
     }
 
     /// Gives them a role.
@@ -77,6 +78,12 @@ impl<'a> TestUser<'a> {
         self
     }
 
+    /// Gives the token a claim of your own; a cookie has none.
+    pub fn claim(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.extra.insert(name.to_owned(), value.into());
+        self
+    }
+
     /// Another look of the token.
     pub fn profile(mut self, profile: Profile) -> Self {
         self.profile = profile;
@@ -85,13 +92,18 @@ impl<'a> TestUser<'a> {
 
     /// An access token, signed by the issuer.
     pub fn token(self) -> String {
-        token::sign(&self.issuer.state.keys().signing, self.profile, &self.claims)
+        self.signed_by(&self.issuer.state.keys().signing)
     }
 
     /// An access token, signed by somebody whom the issuer does not know.
     pub fn token_of_a_stranger(self) -> String {
         let key = SigningKey::generate(Algorithm::EdDSA).expect("Ed25519 keys can be made");
-        token::sign(&key, self.profile, &self.claims)
+        self.signed_by(&key)
+    }
+
+    fn signed_by(&self, key: &SigningKey) -> String {
+        token::sign_with_extra(key, self.profile, &self.claims, &self.extra)
+            .expect("a claim of one's own has a name of its own")
     }
 
     /// The session's cookie, as a `Cookie` header has it.

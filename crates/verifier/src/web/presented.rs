@@ -39,7 +39,8 @@ pub(crate) fn presented<'a>(headers: &'a HeaderMap, cookie: Option<&str>) -> Res
 /// The token of a Bearer header (RFC 6750 §2.1). Another scheme is none of ours: it may be meant for a proxy in front.
 fn bearer(header: &HeaderValue) -> Result<Option<&str>, Rejection> {
     const MALFORMED: Rejection = Rejection::Malformed("the Authorization header is not of the form `Bearer <token>`");
-    let text = header.to_str().map_err(|_| MALFORMED)?;
+    let is_ours = header.as_bytes().get(..6).is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"bearer"));
+    let Ok(text) = header.to_str() else { return if is_ours { Err(MALFORMED) } else { Ok(None) } };
     let (scheme, token) = text.split_once(' ').unwrap_or((text, ""));
     match (scheme.eq_ignore_ascii_case("bearer"), token.is_empty() || token.contains(' ')) {
         (false, _) => Ok(None),
@@ -91,6 +92,16 @@ mod tests {
     fn another_scheme_leaves_the_cookie_to_decide() {
         assert_eq!(shown(&[("authorization", "Basic eDp5"), ("cookie", "a=b; session=x")]), Ok("cookie x".into()));
         assert_eq!(shown(&[("authorization", "Basic eDp5")]), Err("missing"));
+    }
+
+    #[test]
+    fn another_scheme_may_be_in_another_encoding() {
+        for (header, expected) in
+            [(b"Basic \xe9".as_slice(), "missing"), (b"Bearer \xe9".as_slice(), "invalid_request")]
+        {
+            let headers = HeaderMap::from_iter([(AUTHORIZATION, HeaderValue::from_bytes(header).unwrap())]);
+            assert_eq!(presented(&headers, None).unwrap_err().code(), expected);
+        }
     }
 
     #[test]

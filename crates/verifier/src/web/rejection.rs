@@ -9,6 +9,7 @@ use crate::policy::Unmet;
 
 /// Why a request is not let in.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum Rejection {
     /// It shows no credential.
     #[error("this needs a login")]

@@ -7,8 +7,9 @@ use http::{HeaderValue, Method};
 use super::Rejection;
 
 /// Refuses a request that may change something, or opens a WebSocket, unless the browser says that it comes from the
-/// application's own pages (Fetch Metadata; RFC 6454), or from an origin that is allowed by name.
-pub(crate) fn refuse_cross_site(request: &Parts, allowed: &[String]) -> Result<(), Rejection> {
+/// application's own pages (Fetch Metadata; RFC 6454), or from an origin that is allowed by name. Where the session
+/// itself is on https, pages on plain http are nobody's own.
+pub(crate) fn refuse_cross_site(request: &Parts, allowed: &[String], is_https: bool) -> Result<(), Rejection> {
     let is_safe = matches!(request.method, Method::GET | Method::HEAD | Method::OPTIONS);
     if is_safe && !request.headers.contains_key(UPGRADE) {
         return Ok(());
@@ -23,8 +24,8 @@ pub(crate) fn refuse_cross_site(request: &Parts, allowed: &[String]) -> Result<(
         // A browser from before 2023 on, or one that reached us by plain http.
         None => origin.is_some_and(|origin| {
             let host = text(request.headers.get(HOST)).or_else(|| request.uri.authority().map(ToString::to_string));
-            let authority = origin.split_once("://").map(|(_, authority)| authority.to_owned());
-            host.is_some() && host == authority
+            let Some((scheme, authority)) = origin.split_once("://") else { return false };
+            (scheme == "https" || !is_https) && host.as_deref() == Some(authority)
         }),
     };
     if is_own { Ok(()) } else { Err(Rejection::CrossSite) }
@@ -42,7 +43,7 @@ mod tests {
             request = request.header(*name, *value);
         }
         let (parts, ()) = request.body(()).unwrap().into_parts();
-        refuse_cross_site(&parts, &["https://www.example".to_owned()]).is_ok()
+        refuse_cross_site(&parts, &["https://www.example".to_owned()], true).is_ok()
     }
 
     #[test]
@@ -57,6 +58,7 @@ mod tests {
             (Some(""), None),
             (None, Some("https://evil.example")),
             (None, Some("https://app.example")),
+            (None, Some("http://app.example:3000")),
             (None, Some("app.example:3000")),
             (None, Some("null")),
             (None, None),

@@ -1,6 +1,8 @@
 //! The first contact: what an issuer must be and say.
 
-use std::sync::atomic::Ordering;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use axum::http::HeaderValue;
 use serde_json::json;
@@ -10,7 +12,7 @@ use verifier::{ConnectError, FetchError, Verifier};
 use crate::support::{METADATA, Odd, metadata, reply};
 
 async fn refusal(url: &str) -> ConnectError {
-    Verifier::from_issuer(url).await.err().unwrap()
+    Verifier::from_issuer(url).retry_for(Duration::ZERO).await.unwrap_err()
 }
 
 #[tokio::test]
@@ -118,6 +120,31 @@ async fn what_is_not_a_description_or_a_key_set_is_refused_with_a_reason() {
 async fn an_issuer_in_trouble_is_an_error_that_says_so() {
     let odd = Odd::start(|_, _| reply(503, "")).await;
     assert!(refusal(&odd.url).await.to_string().contains("503 Service Unavailable"));
+}
+
+#[tokio::test]
+async fn an_issuer_that_starts_later_is_waited_for() {
+    let is_there = Arc::new(AtomicBool::new(false));
+    let keys = TestIssuer::start().await;
+    let jwks = keys.jwks();
+    let seen = Arc::clone(&is_there);
+    let odd = Odd::start(move |url, path| match (seen.swap(true, Ordering::AcqRel), path) {
+        (false, _) => reply(503, ""),
+        (true, METADATA) => reply(200, metadata(url).to_string()),
+        (true, _) => reply(200, jwks.clone()),
+    });
+    Verifier::from_issuer(odd.await.url).await.unwrap();
+    assert!(is_there.load(Ordering::Acquire));
+}
+
+#[tokio::test]
+async fn what_browsers_would_not_send_is_no_origin() {
+    let issuer = TestIssuer::start().await;
+    for origin in ["https://x.example/", "https://X.example", "x.example", "https://x.example/y", "*", "null"] {
+        let error = issuer.connect().allow_origin(origin).await.unwrap_err();
+        assert!(matches!(error, ConnectError::Origin(_)), "{error}");
+    }
+    issuer.connect().allow_origin("https://x.example:8443").await.unwrap();
 }
 
 #[tokio::test]

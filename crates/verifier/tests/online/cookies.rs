@@ -1,9 +1,14 @@
 //! Cookies: asked about, remembered for seconds, forgotten with their session.
 
-use std::time::Duration;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
-use verifier::Revocation;
+use serde_json::json;
 use verifier::test_support::TestIssuer;
+use verifier::{Revocation, Verifier};
+
+use crate::support::{METADATA, Odd, metadata, reply};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -76,6 +81,113 @@ async fn a_revocation_ends_a_remembered_cookie_at_once() {
     let now_ms = issuer.clock().now_ms();
     verifier.checker().revoked().insert(&Revocation::Session { sid, keep_until: now_ms + 900_000 }, now_ms);
     assert_eq!(verifier.verify_cookie(value(&cookie)).await.unwrap_err().code(), "ended");
+}
+
+#[tokio::test]
+async fn a_raised_epoch_ends_a_remembered_cookie_at_once() {
+    let issuer = TestIssuer::start().await;
+    let verifier = issuer.verifier().await;
+    let now_ms = issuer.clock().now_ms();
+    for (uep, admits) in [(3, false), (4, true)] {
+        let cookie = issuer.user("kavya").with(|claims| claims.uep = uep).cookie();
+        let user = verifier.verify_cookie(value(&cookie)).await.unwrap().user().unwrap();
+        let raised = Revocation::Epoch { user, epoch: 4, keep_until: now_ms + 900_000 };
+        verifier.checker().revoked().insert(&raised, now_ms);
+        assert_eq!(verifier.verify_cookie(value(&cookie)).await.is_ok(), admits);
+    }
+}
+
+#[tokio::test]
+async fn a_cookie_may_be_believed_for_ever() {
+    let issuer = TestIssuer::start().await;
+    let verifier = issuer.connect().cookies_fresh_for(Duration::MAX).await.unwrap();
+    let cookie = issuer.user("kavya").cookie();
+    verifier.verify_cookie(value(&cookie)).await.unwrap();
+    issuer.clock().advance(599 * SECOND);
+    verifier.verify_cookie(value(&cookie)).await.unwrap();
+    assert_eq!(issuer.cookie_checks(), 1);
+}
+
+#[tokio::test]
+async fn a_cookie_that_the_issuer_will_not_look_at_silences_no_other() {
+    let issuer = TestIssuer::start().await;
+    let (jwks, asked) = (issuer.jwks(), Arc::new(AtomicUsize::new(0)));
+    let odd = Odd::start(move |url, path| match path {
+        METADATA => {
+            let mut metadata = metadata(url);
+            metadata["watchword_session_endpoint"] = json!(format!("{url}/session"));
+            metadata["watchword_session_cookie"] = json!("session");
+            reply(200, metadata.to_string())
+        }
+        "/session" => reply([403, 429, 401][asked.fetch_add(1, Ordering::AcqRel) % 3], ""),
+        _ => reply(200, jwks.clone()),
+    })
+    .await;
+    let verifier = Verifier::from_issuer(&odd.url).await.unwrap();
+    for (value, code) in [("a", "unavailable"), ("b", "unavailable"), ("c", "ended")] {
+        assert_eq!(verifier.verify_cookie(value).await.unwrap_err().code(), code);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn made_up_cookies_take_no_place_from_those_who_are_logged_in() {
+    let issuer = TestIssuer::start().await;
+    let verifier = issuer.verifier().await;
+    let cookie = issuer.user("kavya").cookie();
+    verifier.verify_cookie(value(&cookie)).await.unwrap();
+    issuer.clock().advance(5 * SECOND);
+    issuer.set_hanging(true);
+    let strangers: Vec<_> = (0..64)
+        .map(|n| {
+            let verifier = verifier.clone();
+            tokio::spawn(async move { verifier.verify_cookie(&format!("stranger{n}")).await.is_ok() })
+        })
+        .collect();
+    while issuer.cookie_checks() < 33 {
+        tokio::task::yield_now().await;
+    }
+    let known = tokio::spawn({
+        let (verifier, cookie) = (verifier.clone(), cookie.clone());
+        async move { verifier.verify_cookie(value(&cookie)).await.is_ok() }
+    });
+    while issuer.cookie_checks() < 34 {
+        tokio::task::yield_now().await;
+    }
+    issuer.set_hanging(false);
+    assert!(known.await.unwrap());
+    for stranger in strangers {
+        assert!(!stranger.await.unwrap());
+    }
+}
+
+#[tokio::test]
+async fn whoever_leaves_while_a_cookie_is_asked_about_costs_no_second_question() {
+    let issuer = TestIssuer::start().await;
+    let verifier = issuer.verifier().await;
+    let cookie = issuer.user("kavya").cookie();
+    issuer.set_hanging(true);
+    for _ in 0..20 {
+        let mut checking = Box::pin(verifier.verify_cookie(value(&cookie)));
+        tokio::select! {
+            biased;
+            outcome = &mut checking => panic!("{outcome:?}"),
+            () = async { while issuer.cookie_checks() < 1 { tokio::task::yield_now().await } } => {}
+        }
+    }
+    issuer.set_hanging(false);
+    verifier.verify_cookie(value(&cookie)).await.unwrap();
+    assert_eq!(issuer.cookie_checks(), 1);
+}
+
+#[tokio::test]
+async fn an_issuer_that_does_not_answer_is_not_waited_for_beyond_two_seconds() {
+    let issuer = TestIssuer::start().await;
+    let verifier = issuer.verifier().await;
+    let cookie = issuer.user("kavya").cookie();
+    issuer.set_hanging(true);
+    let begun = Instant::now();
+    assert_eq!(verifier.verify_cookie(value(&cookie)).await.unwrap_err().code(), "unavailable");
+    assert!(begun.elapsed() < Duration::from_secs(4));
 }
 
 #[tokio::test]

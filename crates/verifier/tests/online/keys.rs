@@ -1,8 +1,13 @@
 //! Keys over time: renewed, looked for, outdated.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use verifier::test_support::TestIssuer;
+use verifier::{Clock, Rejection, Verifier};
+
+use crate::support::{METADATA, Odd, metadata, reply};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -104,11 +109,125 @@ async fn a_failing_issuer_is_asked_ever_less_often() {
     let verifier = issuer.verifier().await;
     issuer.set_down(true);
     issuer.clock().advance(3_600 * SECOND);
+    let token = issuer.user("kavya").expires_in(3_600 * SECOND).token();
+    let code = async || verifier.verify(&token).await.err().map(|rejection| rejection.code());
+    for pause in [1, 2, 4, 8, 16, 32, 60, 60] {
+        let Err(Rejection::Unavailable { retry_after }) = verifier.verify(&token).await else { panic!("it is down") };
+        assert_eq!(retry_after, pause + 1);
+        issuer.set_down(false);
+        issuer.clock().advance(Duration::from_millis(u64::from(pause) * 1000 - 1));
+        assert_eq!(code().await, Some("unavailable"), "not within {pause} s");
+        issuer.set_down(true);
+        issuer.clock().advance(Duration::from_millis(1));
+    }
+    issuer.set_down(false);
+    assert_eq!(code().await, None);
+}
+
+#[tokio::test]
+async fn a_verifier_that_was_idle_waits_a_moment_for_new_keys() {
+    let issuer = TestIssuer::start().await;
+    let verifier = issuer.verifier().await;
+    let old = issuer.user("mallory").expires_in(3_600 * SECOND).token();
+    issuer.rotate_keys();
+    issuer.withdraw_old_keys();
+    issuer.clock().advance(360 * SECOND);
+    assert_eq!(verifier.verify(&old).await.unwrap_err().code(), "unknown_key");
+}
+
+#[tokio::test]
+async fn whoever_leaves_while_keys_are_fetched_costs_the_issuer_no_second_fetch() {
+    let issuer = TestIssuer::start().await;
+    let verifier = issuer.verifier().await;
+    issuer.clock().advance(5 * SECOND);
+    issuer.set_hanging(true);
+    for _ in 0..20 {
+        let token = issuer.user("mallory").token_of_a_stranger();
+        let mut verifying = Box::pin(verifier.verify(&token));
+        tokio::select! {
+            biased;
+            outcome = &mut verifying => panic!("{outcome:?}"),
+            () = settled(&issuer, 2) => {}
+        }
+    }
+    issuer.set_hanging(false);
+    let token = issuer.user("mallory").token_of_a_stranger();
+    assert_eq!(verifier.verify(&token).await.unwrap_err().code(), "unknown_key");
+    assert_eq!(issuer.key_fetches(), 2);
+}
+
+#[tokio::test]
+async fn while_the_issuer_is_away_nobody_says_that_an_unknown_key_is_wrong() {
+    let issuer = TestIssuer::start().await;
+    let verifier = issuer.verifier().await;
+    issuer.rotate_keys();
+    issuer.set_down(true);
+    issuer.clock().advance(5 * SECOND);
     let token = issuer.user("kavya").token();
     assert_eq!(verifier.verify(&token).await.unwrap_err().code(), "unavailable");
     issuer.set_down(false);
-    assert_eq!(verifier.verify(&token).await.unwrap_err().code(), "unavailable", "not again within a second");
-    assert_eq!(issuer.key_fetches(), 1);
     issuer.clock().advance(SECOND);
     verifier.verify(&token).await.unwrap();
+}
+
+#[tokio::test]
+async fn how_long_old_keys_serve_can_be_chosen() {
+    let issuer = TestIssuer::start().await;
+    for (stale, admits) in [(60 * SECOND, false), (61 * SECOND, true), (Duration::MAX, true)] {
+        let verifier = issuer.connect().keys_stale_for(stale).await.unwrap();
+        issuer.set_down(true);
+        issuer.clock().advance(60 * SECOND);
+        assert_eq!(verifier.verify(&issuer.user("kavya").token()).await.is_ok(), admits, "{stale:?}");
+        issuer.set_down(false);
+    }
+}
+
+#[tokio::test]
+async fn the_issuer_says_how_often_to_renew_within_bounds() {
+    for (max_age, due) in [(0, 60_u64), (59, 60), (120, 120), (1_200, 1_200), (9_999, 1_800)] {
+        let clock = Clock::manual(1_700_000_000_000);
+        let jwks = TestIssuer::start().await.jwks();
+        let odd = Odd::start(move |url, path| {
+            if path == METADATA {
+                return reply(200, metadata(url).to_string());
+            }
+            let mut response = reply(200, jwks.clone());
+            let value = format!("public, Max-Age={max_age}");
+            response.headers_mut().insert("cache-control", value.try_into().unwrap());
+            response
+        })
+        .await;
+        let verifier = Verifier::from_issuer(&odd.url).clock(clock.clone()).await.unwrap();
+        let verify = async || verifier.verify("x").await.unwrap_err();
+        clock.advance(Duration::from_millis(due * 1_000 - 1));
+        verify().await;
+        assert_eq!(odd.asked.load(Ordering::Acquire), 2, "{max_age}");
+        clock.advance(Duration::from_secs(61));
+        verify().await;
+        assert_eq!(odd.asked.load(Ordering::Acquire), 3, "{max_age}");
+    }
+}
+
+#[tokio::test]
+async fn a_key_set_that_became_empty_changes_nothing() {
+    let issuer = TestIssuer::start().await;
+    let jwks = issuer.jwks();
+    let is_empty = Arc::new(AtomicBool::new(false));
+    let seen = Arc::clone(&is_empty);
+    let odd = Odd::start(move |url, path| match path {
+        METADATA => reply(200, metadata(url).to_string()),
+        _ if seen.load(Ordering::Acquire) => reply(200, r#"{"keys":[]}"#),
+        _ => reply(200, jwks.clone()),
+    })
+    .await;
+    let verifier = Verifier::from_issuer(&odd.url).audience(issuer.url()).clock(issuer.clock().clone()).await.unwrap();
+    let token = async || {
+        let claims = issuer.user("kavya").with(|claims| claims.iss.clone_from(&odd.url));
+        verifier.verify(&claims.token()).await.err().map(|rejection| rejection.code())
+    };
+    assert_eq!(token().await, None);
+    is_empty.store(true, Ordering::Release);
+    issuer.clock().advance(361 * SECOND);
+    assert_eq!(token().await, None);
+    assert_eq!(odd.asked.load(Ordering::Acquire), 3);
 }

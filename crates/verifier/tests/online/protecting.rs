@@ -195,6 +195,35 @@ async fn another_sites_page_changes_nothing_with_a_cookie_but_a_token_may_come_f
 }
 
 #[tokio::test]
+async fn pages_of_an_origin_that_is_allowed_by_name_may_change_something() {
+    let issuer = TestIssuer::start().await;
+    let app = app(&issuer.connect().allow_origin("https://www.example").await.unwrap());
+    let cookie = issuer.user("kavya").cookie();
+    for (origin, status) in [("https://www.example", 200), ("https://www.example.evil", 403)] {
+        let headers = [("cookie", cookie.as_str()), ("origin", origin), ("sec-fetch-site", "cross-site")];
+        assert_eq!(send(&app, "POST", "/me", &headers).await.status, status);
+    }
+}
+
+#[tokio::test]
+async fn a_handler_may_demand_a_role_or_scope_by_itself() {
+    let issuer = TestIssuer::start().await;
+    let handler = async |who: Authenticated| {
+        who.require_role("clerk")?;
+        who.require_scope("orders:write")?;
+        Ok::<_, Rejection>("ordered")
+    };
+    let app = Router::new().route("/", get(handler)).layer(issuer.verifier().await.provide());
+    for (role, scope, code) in [("clerk", "x", "insufficient_scope"), ("reader", "orders:write", "insufficient_role")] {
+        let token = bearer(&issuer.user("kavya").role(role).scope(scope).token());
+        let answer = ask(&app, "/", &[("authorization", &token)]).await;
+        assert_eq!((answer.status, &answer.problem()["code"]), (403, &code.into()));
+    }
+    let token = bearer(&issuer.user("kavya").role("clerk").scope("orders:write").token());
+    assert_eq!(ask(&app, "/", &[("authorization", &token)]).await.body, "ordered");
+}
+
+#[tokio::test]
 async fn an_inner_verifier_trusts_no_outer_ones_users() {
     let (ours, theirs) = (TestIssuer::start().await, TestIssuer::start().await);
     let (ours_verifier, their_verifier) = (ours.verifier().await, theirs.verifier().await);
@@ -225,14 +254,24 @@ async fn claims_can_be_read_as_a_type_of_ones_own() {
     struct Mine {
         preferred_username: String,
         roles: Vec<String>,
+        aud: Vec<String>,
+        tenant: Option<String>,
     }
     let issuer = TestIssuer::start().await;
     let verifier = issuer.verifier().await;
     let mine = async |who: Authenticated| format!("{:?}", who.claims_as::<Mine>().unwrap());
     let app = Router::new().route("/", get(mine)).layer(verifier.provide());
-    let token = bearer(&issuer.user("kavya").role("clerk").token());
-    let cookie = issuer.user("kavya").role("clerk").cookie();
-    for header in [("authorization", token.as_str()), ("cookie", cookie.as_str())] {
-        assert_eq!(ask(&app, "/", &[header]).await.body, r#"Mine { preferred_username: "kavya", roles: ["clerk"] }"#);
+    for roles in [&["clerk"][..], &[]] {
+        let user = || roles.iter().fold(issuer.user("kavya"), |user, role| user.role(role));
+        let (token, cookie) = (bearer(&user().claim("tenant", "north").token()), user().cookie());
+        for (header, tenant) in [(("authorization", &*token), Some("north")), (("cookie", &*cookie), None)] {
+            let expected = Mine {
+                preferred_username: "kavya".to_owned(),
+                roles: roles.iter().map(|role| (*role).to_owned()).collect(),
+                aud: vec![issuer.url().to_owned()],
+                tenant: tenant.map(str::to_owned),
+            };
+            assert_eq!(ask(&app, "/", &[header]).await.body, format!("{expected:?}"));
+        }
     }
 }

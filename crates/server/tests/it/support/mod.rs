@@ -7,7 +7,7 @@ mod server;
 
 pub use browser::{Browser, Form, Page};
 pub use client::{Client, Reply};
-pub use server::TestServer;
+pub use server::{Stopped, TestServer};
 
 /// A password that the rules accept.
 pub const PASSWORD: &str = "six quiet otters swim";

@@ -133,8 +133,14 @@ impl TestServer {
 
     /// Moves the clock forward, and does what the jobs would have done by then.
     pub async fn advance(&self, span: Span) {
-        self.moment.fetch_add(span.0, Ordering::Relaxed);
+        self.wait(span);
         watchword::jobs::write_seen(&self.app).await.unwrap();
+        self.tend_keys().await;
+    }
+
+    /// Moves the clock forward, and nothing else: the jobs hang.
+    pub fn wait(&self, span: Span) {
+        self.moment.fetch_add(span.0, Ordering::Relaxed);
     }
 
     /// Steps the machine's clock back.
@@ -142,9 +148,20 @@ impl TestServer {
         self.moment.fetch_sub(span.0, Ordering::Relaxed);
     }
 
-    /// Learns what other nodes have revoked, as the job does ten times a second.
+    /// Learns what other nodes have revoked, and which keys there are, as the jobs do ten times a second.
     pub async fn catch_up(&self) {
+        self.learn_revocations().await;
+        self.tend_keys().await;
+    }
+
+    /// Learns what other nodes have revoked.
+    pub async fn learn_revocations(&self) {
         while self.app.memory.catch_up(&self.app.store, self.app.clock.now()).await.unwrap() {}
+    }
+
+    /// Takes what steps are due with the keys, as the job does ten times a second.
+    pub async fn tend_keys(&self) {
+        watchword::jobs::tend_keys(&self.app).await.unwrap();
     }
 
     /// The database, as another program would open it.
@@ -217,6 +234,11 @@ impl Stopped {
     /// The folder with the database and the master key.
     pub fn folder(&self) -> &Path {
         self.folder.path()
+    }
+
+    /// Moves the clock forward while no server runs.
+    pub fn wait(&self, span: Span) {
+        self.moment.fetch_add(span.0, Ordering::Relaxed);
     }
 
     /// Starts a server on the same files.

@@ -2,6 +2,7 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -55,6 +56,19 @@ impl Http {
     /// Logs in with [`PASSWORD`], and asks for a cookie too.
     pub fn login(&self, name: &str) -> Reply {
         self.post_json("/login", &json!({"username": name, "password": PASSWORD, "cookie": true}))
+    }
+
+    /// Asks again and again until the credential is refused, which must be within a second.
+    pub fn refused_soon(&self, credential: &[String]) {
+        let began = Instant::now();
+        loop {
+            let status = self.get("/dashboard", credential).status;
+            if status == 401 {
+                break;
+            }
+            assert_eq!(status, 200);
+            assert!(began.elapsed() < Duration::from_secs(1), "still accepted");
+        }
     }
 
     /// One request on a connection of its own. An answer that is cut off is an error.
@@ -130,5 +144,12 @@ impl Reply {
     /// One of the body's texts, as a bearer credential.
     pub fn bearer(&self, name: &str) -> [String; 1] {
         [format!("Authorization: Bearer {}", self.text(name))]
+    }
+
+    /// The key that signed the access token in it.
+    pub fn kid(&self) -> String {
+        assert_eq!(self.status, 200, "{self:?}");
+        let seen = token::inspect(&self.text("access_token")).unwrap();
+        seen.header["kid"].as_str().unwrap().to_owned()
     }
 }

@@ -5,7 +5,7 @@ mod place;
 mod random;
 mod server;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 pub use http::{Http, Reply, read_to_close};
 pub use place::{Place, Ran};
@@ -17,3 +17,11 @@ pub const SOON: Duration = Duration::from_secs(20);
 
 /// A password that the rules accept.
 pub const PASSWORD: &str = "six quiet otters swim";
+
+/// Asks again and again until it is so, which must be within a second.
+pub fn soon(is_so: impl Fn() -> bool) {
+    let began = Instant::now();
+    while !is_so() {
+        assert!(began.elapsed() < Duration::from_secs(1), "it is not so");
+    }
+}

@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
+use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::sync::{Arc, Mutex};
@@ -92,6 +93,20 @@ impl Server {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
         let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
         line.trim().trim_end_matches(" kB").parse().unwrap()
+    }
+
+    /// The line of its limits that begins with these words.
+    pub fn limit(&self, name: &str) -> String {
+        let limits = std::fs::read_to_string(format!("/proc/{}/limits", self.child.id())).unwrap();
+        limits.lines().find(|line| line.starts_with(name)).unwrap().to_owned()
+    }
+
+    /// SIGABRT, as of a program that found itself broken; whether it left a core dump.
+    pub fn abort(mut self) -> bool {
+        self.signal("ABRT");
+        let status = self.child.wait().unwrap();
+        assert_eq!(status.signal(), Some(6));
+        status.core_dumped()
     }
 
     /// SIGKILL, which it cannot know of before.
