@@ -43,9 +43,9 @@ impl Table {
             let names = contest.rivals.iter().map(|rival| format!("{:>19}", rival.name));
             println!("\n{:<8}{} in {}", contest.operation, names.collect::<String>(), self.unit);
         }
-        let cells = figures.iter().map(|figure| match floor {
+        let cells = figures.iter().enumerate().map(|(index, figure)| match floor {
             0.0 => format!("{figure:>19}"),
-            _ if *figure == floor => format!("{figure:>19.3}"),
+            _ if index == 0 => format!("{figure:>19.3}"),
             _ => format!("{figure:>11.3} {:>7}", format!("×{:.3}", figure / floor)),
         });
         println!("{:<8}{}", contest.algorithm, cells.collect::<String>());
