@@ -1,4 +1,5 @@
 //! How many bytes one operation asks the allocator for. Beside `token`, and not a part of it, because counting takes time.
+//! What the cryptographic library allocates within C is not counted.
 
 #![allow(missing_docs, clippy::print_stdout, clippy::unwrap_used, reason = "a program for people at a terminal")]
 
@@ -23,6 +24,5 @@ fn main() {
             });
             table.row(&contest, &bytes.collect::<Vec<_>>());
         }
-        table.note("borrowed, owned and cached are this project's. What C allocates is not counted.");
     }
 }

@@ -50,11 +50,4 @@ impl Table {
         });
         println!("{:<8}{}", contest.algorithm, cells.collect::<String>());
     }
-
-    /// For people only.
-    pub(crate) fn note(&self, text: &str) {
-        if !self.is_json {
-            println!("\n{text}");
-        }
-    }
 }
