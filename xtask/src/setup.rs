@@ -1,4 +1,4 @@
-//! Installs what the client and browser tests need: Debian packages, a Python environment, Node packages.
+//! Installs what the tests need: Debian packages, a Python environment, Node packages.
 
 use std::fs;
 use std::path::Path;
@@ -25,6 +25,7 @@ fn debian_packages(parts: &[Part]) -> anyhow::Result<()> {
     let (python, browser) = (parts.contains(&Part::Python), parts.contains(&Part::Browser));
     let node = browser || parts.contains(&Part::Node);
     let needs = [
+        ("valgrind", parts.contains(&Part::Rust) && program(&["valgrind"]).is_none()),
         ("python3-venv", python && !succeeds("python3", &["-c", "import venv, ensurepip"])),
         ("nodejs", node && program(&["node"]).is_none()),
         ("npm", node && program(&["npm"]).is_none()),

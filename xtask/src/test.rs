@@ -35,9 +35,7 @@ impl Test {
         let has = |part| parts.contains(&part);
         let (rust, python, node, browser) = (has(Part::Rust), has(Part::Python), has(Part::Node), has(Part::Browser));
         let mut steps = Vec::new();
-        if python || node || browser {
-            steps.push(Step::new("set-up", move || setup::run(&parts).into()));
-        }
+        steps.push(Step::new("set-up", move || setup::run(&parts).into()));
         if rust {
             steps.push(Step::new("rust tests", rust_tests));
         }

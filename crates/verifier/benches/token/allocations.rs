@@ -1,5 +1,5 @@
 //! How many bytes one operation asks the allocator for. Beside `token`, and not a part of it, because counting takes time.
-//! What the cryptographic library allocates within C is not seen here; it is the same for all but `jwt-simple`.
+//! What the cryptographic library allocates within C is not counted.
 
 #![allow(missing_docs, clippy::print_stdout, clippy::unwrap_used, reason = "a program for people at a terminal")]
 

@@ -43,10 +43,9 @@ impl Table {
             let names = contest.rivals.iter().map(|rival| format!("{:>19}", rival.name));
             println!("\n{:<8}{} in {}", contest.operation, names.collect::<String>(), self.unit);
         }
-        // The first is the floor that the others are measured by.
-        let cells = figures.iter().enumerate().map(|(index, figure)| match index {
-            _ if floor <= 0.0 => format!("{figure:>19}"),
-            0 => format!("{figure:>19.3}"),
+        let cells = figures.iter().enumerate().map(|(index, figure)| match (self.member, index) {
+            ("bytes", _) => format!("{figure:>19}"),
+            (_, 0) => format!("{figure:>19.3}"),
             _ => format!("{figure:>11.3} {:>7}", format!("×{:.3}", figure / floor)),
         });
         println!("{:<8}{}", contest.algorithm, cells.collect::<String>());
