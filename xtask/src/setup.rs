@@ -26,6 +26,7 @@ fn debian_packages(parts: &[Part]) -> anyhow::Result<()> {
     let node = browser || parts.contains(&Part::Node);
     let needs = [
         (POSTGRES, parts.contains(&Part::Rust) && !has_postgres()),
+        ("valgrind", parts.contains(&Part::Rust) && program(&["valgrind"]).is_none()),
         ("python3-venv", python && !succeeds("python3", &["-c", "import venv, ensurepip"])),
         ("nodejs", node && program(&["node"]).is_none()),
         ("npm", node && program(&["npm"]).is_none()),

@@ -10,8 +10,8 @@ use aws_lc_rs::signature::{
 };
 use token::{Algorithm, SigningKey, base64url};
 
+use crate::contest::{Work, work};
 use crate::support::SECRET;
-use crate::{Work, work};
 
 pub(crate) fn verifies(key: &SigningKey, token: &str) -> Work {
     let (input, signature) = token.rsplit_once('.').unwrap();

@@ -7,8 +7,8 @@ use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, deco
 use serde::{Deserialize, Serialize};
 use token::SigningKey;
 
+use crate::contest::{Work, work};
 use crate::support::{AUDIENCE, ISSUER, SECRET};
-use crate::{Work, work};
 
 pub(crate) fn verifies(key: &SigningKey, token: String) -> Work {
     let validation = validation(key);
