@@ -4,6 +4,7 @@
 
 extern crate watchword_store as store;
 
+mod connecting;
 mod durability;
 mod groups;
 mod opening;
