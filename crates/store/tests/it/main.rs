@@ -30,6 +30,8 @@ mod on_sqlite {
     mod grants;
     #[path = "keys.rs"]
     mod keys;
+    #[path = "races.rs"]
+    mod races;
     #[path = "revocations.rs"]
     mod revocations;
     #[path = "sessions.rs"]
@@ -56,6 +58,8 @@ mod on_postgres {
     mod grants;
     #[path = "keys.rs"]
     mod keys;
+    #[path = "races.rs"]
+    mod races;
     #[path = "revocations.rs"]
     mod revocations;
     #[path = "sessions.rs"]
