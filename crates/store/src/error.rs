@@ -110,6 +110,17 @@ pub enum OpenError {
         /// Its major version.
         version: i64,
     },
+    /// The database cannot hold every text.
+    #[error(
+        "cannot use the database {database}: it is encoded as {encoding}. Create it with encoding UTF8, for example with \
+         createdb --encoding=UTF8 --template=template0."
+    )]
+    Encoding {
+        /// Where it is.
+        database: String,
+        /// How it is encoded.
+        encoding: String,
+    },
     /// Other tables are in the way.
     #[error(
         "cannot use the database {0}: it has tables of the same names that are not Watchword's. Give Watchword a database \

@@ -10,6 +10,7 @@ use tokio_postgres::Config;
 use tokio_postgres::config::TargetSessionAttrs;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
+use super::fault::reason;
 use super::session::Session;
 use super::tls;
 use super::url::PostgresUrl;
@@ -36,6 +37,7 @@ const OLDEST: i64 = 15;
 const SETTINGS: &str = "select
     current_setting('server_version_num')::bigint / 10000,
     current_setting('fsync'),
+    current_setting('server_encoding'),
     set_config('statement_timeout', '4s', false),
     set_config('lock_timeout', '2s', false),
     set_config('idle_in_transaction_session_timeout', '10s', false),
@@ -62,6 +64,8 @@ pub(super) enum Refusal {
     Said(tokio_postgres::Error),
     /// The server is older than any that is known to work.
     Old(i64),
+    /// The database cannot hold every text.
+    Encoding(String),
 }
 
 impl Connector {
@@ -88,10 +92,14 @@ impl Connector {
                 running.spawn_local(async move { drop(connection.await) });
             }
             let settings = client.query_typed(SETTINGS, &[]).await?;
-            let read = settings.first().map(|row| Ok::<_, tokio_postgres::Error>((row.try_get(0)?, row.try_get(1)?)));
-            let (version, fsync): (i64, String) = read.transpose()?.unwrap_or_default();
+            let read = |row: &tokio_postgres::Row| Ok((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?));
+            let read: Result<_, tokio_postgres::Error> = settings.first().map(read).transpose();
+            let (version, fsync, encoding): (i64, String, String) = read?.unwrap_or_default();
             if version < OLDEST {
                 return Err(Refusal::Old(version));
+            }
+            if encoding != "UTF8" {
+                return Err(Refusal::Encoding(encoding));
             }
             Ok((Session::new(client), fsync))
         };
@@ -121,11 +129,8 @@ impl fmt::Display for Refusal {
         match self {
             Self::Silence => write!(f, "nobody answered within {} seconds", CONNECT.as_secs()),
             Self::Old(version) => write!(f, "the server is PostgreSQL {version}, older than {OLDEST}"),
-            Self::Said(error) => match (error.as_db_error(), std::error::Error::source(error)) {
-                (Some(refusal), _) => write!(f, "{}", super::fault::describe(refusal)),
-                (None, Some(source)) => write!(f, "{source}"),
-                (None, None) => write!(f, "{error}"),
-            },
+            Self::Encoding(encoding) => write!(f, "the database is encoded as {encoding}, not UTF8"),
+            Self::Said(error) => f.write_str(&reason(error)),
         }
     }
 }

@@ -52,6 +52,15 @@ fn is_away(code: &SqlState) -> bool {
         || ["08", "53", "57"].contains(&class)
 }
 
+/// What to say about an error, without values.
+pub(super) fn reason(error: &tokio_postgres::Error) -> String {
+    match (error.as_db_error(), std::error::Error::source(error)) {
+        (Some(refusal), _) => describe(refusal),
+        (None, Some(source)) => source.to_string(),
+        (None, None) => error.to_string(),
+    }
+}
+
 /// The error without values: the server puts rows and parameters into details, and sometimes into the message.
 pub(super) fn describe(refusal: &DbError) -> String {
     let code = refusal.code().code();

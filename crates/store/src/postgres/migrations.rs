@@ -5,7 +5,7 @@ use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
 
 use super::connect::{Connector, Refusal};
-use super::fault::describe;
+use super::fault::{describe, reason};
 use super::session::{LOCKS, Session};
 use crate::OpenError;
 use crate::migrations::{MIGRATIONS, Migration, newest};
@@ -20,7 +20,7 @@ pub(super) async fn open(connector: &Connector) -> Result<Session, OpenError> {
 }
 
 async fn migrate(client: &Client, database: &str) -> Result<(), OpenError> {
-    let failed = |error| failure(database, error);
+    let failed = |error| failure(database, &error);
     // A role that may not make tables can open a database that is up to date.
     if missing(client, database).await?.is_empty() {
         return Ok(());
@@ -42,7 +42,7 @@ async fn migrate(client: &Client, database: &str) -> Result<(), OpenError> {
 
 /// The migrations that are still to be applied.
 async fn missing(client: &Client, database: &str) -> Result<Vec<&'static Migration>, OpenError> {
-    let failed = |error| failure(database, error);
+    let failed = |error| failure(database, &error);
     let found = client.query_typed(FOUND, &[]).await.map_err(failed)?;
     let (is_ours, is_empty): (bool, bool) = match found.first() {
         Some(row) => (row.get(0), row.get(1)),
@@ -100,22 +100,22 @@ fn refused(database: &str, refusal: Refusal) -> OpenError {
     match refusal {
         Refusal::Silence => OpenError::Unreachable { database, why },
         Refusal::Old(version) => OpenError::TooOld { database, version },
-        Refusal::Said(error) => failure(&database, error),
+        Refusal::Encoding(encoding) => OpenError::Encoding { database, encoding },
+        Refusal::Said(error) => failure(&database, &error),
     }
 }
 
-fn failure(database: &str, error: tokio_postgres::Error) -> OpenError {
-    let database = database.to_owned();
-    let why = Refusal::Said(error);
-    let text = why.to_string();
-    let Refusal::Said(error) = why else { unreachable!("it was just made") };
+fn failure(database: &str, error: &tokio_postgres::Error) -> OpenError {
+    let (database, why) = (database.to_owned(), reason(error));
     let Some(refusal) = error.as_db_error() else {
-        return match std::error::Error::source(&error).and_then(|source| source.downcast_ref::<std::io::Error>()) {
-            Some(io) if io.get_ref().is_some_and(|inner| inner.is::<rustls::Error>()) => {
-                OpenError::Tls { database, why: text }
-            }
-            Some(_) => OpenError::Unreachable { database, why: text },
-            None => OpenError::Failed { database, source: text.into() },
+        let is_io = std::error::Error::source(error).is_some_and(|source| source.is::<std::io::Error>());
+        // The library tells this apart in words only.
+        return if error.to_string().contains("TLS handshake") {
+            OpenError::Tls { database, why }
+        } else if is_io {
+            OpenError::Unreachable { database, why }
+        } else {
+            OpenError::Failed { database, source: why.into() }
         };
     };
     let code = refusal.code();

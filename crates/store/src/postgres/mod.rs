@@ -51,24 +51,18 @@ impl Postgres {
     /// Connects, checks the server, and brings the schema up to date. Blocks this thread meanwhile.
     pub(crate) fn open(url: &PostgresUrl) -> Result<Self, OpenError> {
         let failed = |error| OpenError::Failed { database: url.to_string(), source: Box::new(error) };
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
-        let commits = Arc::new(AtomicU64::new(0));
         let connector = Connector::new(url)?;
+        let commits = Arc::new(AtomicU64::new(0));
         let (messages, inbox) = mpsc::unbounded_channel();
         let (opened, outcome) = std::sync::mpsc::channel();
         let counter = commits.clone();
-        let serve = move || {
-            LocalSet::new().block_on(&runtime, async move {
-                match migrations::open(&connector).await {
-                    Ok(first) => {
-                        let pool = Pool::new(connector, first, counter);
-                        // Whoever opens waits for it.
-                        let _ = opened.send(Ok(()));
-                        serve(Rc::new(pool), inbox).await;
-                    }
-                    Err(error) => drop(opened.send(Err(error))),
-                }
-            });
+        // Made where it is dropped: a runtime cannot be dropped on a thread of another one, such as this may be.
+        let serve = move || match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+            Ok(runtime) => LocalSet::new().block_on(&runtime, open(connector, counter, opened, inbox)),
+            Err(error) => {
+                let database = connector.shown;
+                drop(opened.send(Err(OpenError::Failed { database, source: Box::new(error) })));
+            }
         };
         thread::Builder::new().name("store-postgres".into()).spawn(serve).map_err(failed)?;
         let gone = |_| OpenError::Failed { database: url.to_string(), source: "its thread ended".into() };
@@ -122,6 +116,22 @@ async fn run<T, F>(
     };
     // The caller may have gone away; what was committed stays committed.
     let _ = reply.send(outcome);
+}
+
+async fn open(
+    connector: Connector,
+    commits: Arc<AtomicU64>,
+    opened: std::sync::mpsc::Sender<Result<(), OpenError>>,
+    inbox: mpsc::UnboundedReceiver<Message>,
+) {
+    match migrations::open(&connector).await {
+        Ok(first) => {
+            // Whoever opens waits for it.
+            let _ = opened.send(Ok(()));
+            serve(Rc::new(Pool::new(connector, first, commits)), inbox).await;
+        }
+        Err(error) => drop(opened.send(Err(error))),
+    }
 }
 
 async fn serve(pool: Rc<Pool>, mut inbox: mpsc::UnboundedReceiver<Message>) {

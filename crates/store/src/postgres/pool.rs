@@ -122,7 +122,7 @@ impl Pool {
             }
             // Committed or not, nobody can say. Whoever asks again is safe: every store function bears it.
             Err(_) => {
-                self.is_ill("a commit was not answered");
+                self.is_ill(&format!("a commit was not answered: {}", session.why()));
                 Err(Failed { error: Error::Unavailable, again: false })
             }
         }
@@ -136,7 +136,7 @@ impl Pool {
                 }
             }
             Some(Fault::Lost) => {
-                self.is_ill("the connection was lost");
+                self.is_ill(&session.why());
                 // The others were made at the same time, to the same server.
                 self.idle.borrow_mut().clear();
             }

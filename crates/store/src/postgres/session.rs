@@ -8,7 +8,7 @@ use futures_util::future::join;
 use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Row, Statement};
 
-use super::fault::{Fault, judge};
+use super::fault::{Fault, judge, reason};
 use super::pool::Mode;
 use crate::Error;
 use crate::datum::Value;
@@ -19,6 +19,7 @@ pub(crate) struct Session {
     statements: RefCell<HashMap<&'static str, Statement>>,
     transaction: Cell<Transaction>,
     fault: Cell<Option<Fault>>,
+    why: RefCell<String>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -33,7 +34,7 @@ enum Transaction {
 impl Session {
     pub(super) fn new(client: Client) -> Self {
         let (transaction, fault) = (Cell::new(Transaction::None), Cell::new(None));
-        Self { client, statements: RefCell::default(), transaction, fault }
+        Self { client, statements: RefCell::default(), transaction, fault, why: RefCell::default() }
     }
 
     pub(super) fn is_closed(&self) -> bool {
@@ -43,6 +44,11 @@ impl Session {
     /// The first thing that went wrong since [`Session::start`].
     pub(super) fn fault(&self) -> Option<Fault> {
         self.fault.get()
+    }
+
+    /// What the server or the network said about it.
+    pub(super) fn why(&self) -> String {
+        self.why.borrow().clone()
     }
 
     /// Makes ready for a store function.
@@ -128,10 +134,11 @@ impl Session {
         Ok(prepared)
     }
 
-    fn failed(&self, error: &tokio_postgres::Error) -> Error {
-        let (fault, error) = judge(error);
+    fn failed(&self, cause: &tokio_postgres::Error) -> Error {
+        let (fault, error) = judge(cause);
         if self.fault.get().is_none() {
             self.fault.set(Some(fault));
+            self.why.replace(reason(cause));
         }
         error
     }

@@ -4,6 +4,7 @@
 
 extern crate watchword_store as store;
 
+mod connecting;
 mod durability;
 mod groups;
 mod opening;
@@ -29,6 +30,8 @@ mod on_sqlite {
     mod grants;
     #[path = "keys.rs"]
     mod keys;
+    #[path = "races.rs"]
+    mod races;
     #[path = "revocations.rs"]
     mod revocations;
     #[path = "sessions.rs"]
@@ -55,6 +58,8 @@ mod on_postgres {
     mod grants;
     #[path = "keys.rs"]
     mod keys;
+    #[path = "races.rs"]
+    mod races;
     #[path = "revocations.rs"]
     mod revocations;
     #[path = "sessions.rs"]

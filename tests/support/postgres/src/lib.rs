@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may")]
 
 use std::io::{BufRead, BufReader, Read};
+use std::net::TcpListener;
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -14,6 +15,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 pub struct Cluster {
     bin: PathBuf,
     place: PathBuf,
+    /// Part of the socket's name too.
+    port: String,
     /// Its standard input ends with this process, and the server with it.
     _keeper: Child,
 }
@@ -33,9 +36,22 @@ impl Cluster {
 
     /// A server for one test, with more lines for `postgresql.conf`.
     pub fn start(settings: &[&str]) -> Self {
+        Self::admitting("local all all trust\nhost all all 127.0.0.1/32 trust", settings)
+    }
+
+    /// A server for one test at a port of loopback, where users other than `watchword` have to know their password.
+    pub fn on_loopback(settings: &[&str]) -> (Self, u16) {
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let own = format!("port = {port}");
+        let settings = [&["listen_addresses = '127.0.0.1'", own.as_str()], settings].concat();
+        (Self::admitting("local all watchword trust\nhost all all 127.0.0.1/32 scram-sha-256", &settings), port)
+    }
+
+    fn admitting(whom: &str, settings: &[&str]) -> Self {
         let bin = programs();
         let mut keeper = Command::new("/bin/sh");
         keeper.args(["-c", include_str!("start.sh"), "start.sh"]).arg(&bin).args(SETTINGS).args(settings);
+        keeper.env("WHOM", whom).env("CERTIFICATE", CERTIFICATE).env("KEY", KEY);
         // A group of its own: Ctrl-C is for the tests; the server ends when they have.
         keeper.current_dir("/").process_group(0).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         as_nobody(&mut keeper);
@@ -47,7 +63,10 @@ impl Cluster {
             keeper.stderr.take().unwrap().read_to_string(&mut why).unwrap();
             panic!("PostgreSQL does not start: {why}");
         };
-        Self { bin, place: PathBuf::from(place), _keeper: keeper }
+        let place = PathBuf::from(place);
+        let pid_file = std::fs::read_to_string(place.join("data/postmaster.pid")).unwrap();
+        let port = pid_file.lines().nth(3).unwrap().to_owned();
+        Self { bin, place, port, _keeper: keeper }
     }
 
     /// The folder with its socket, in `data` its files, and `log`.
@@ -57,13 +76,15 @@ impl Cluster {
 
     /// The URL of one of its databases, by the socket.
     pub fn url(&self, database: &str) -> String {
-        format!("postgres://watchword@{}/{database}", self.place.display().to_string().replace('/', "%2F"))
+        let place = self.place.display().to_string().replace('/', "%2F");
+        format!("postgres://watchword@{place}:{}/{database}", self.port)
     }
 
     /// Runs SQL as another program and answers what it prints: a row per line, columns separated by `|`.
     pub fn psql(&self, database: &str, options: &str, sql: &str) -> String {
         let mut psql = self.program("psql");
         psql.args(["-XqAt", "--set=ON_ERROR_STOP=1", "--username=watchword", "--host"]).arg(&self.place);
+        psql.args(["--port", &self.port]);
         psql.args(["--dbname", database, "--command", sql]).env("PGOPTIONS", options);
         finished(psql)
     }
@@ -167,6 +188,13 @@ fn programs() -> PathBuf {
         .find(has_all)
         .expect("these tests need PostgreSQL 15 or later: install the package `postgresql`, or run `cargo xtask test`")
 }
+
+/// The authority that vouches for the servers' certificate, which is for `localhost`; in PEM.
+pub const AUTHORITY: &str = include_str!("../tls/authority.pem");
+
+const CERTIFICATE: &str = include_str!("../tls/server.pem");
+
+const KEY: &str = include_str!("../tls/server.key.pem");
 
 /// A user who owns nothing.
 const NOBODY: u32 = 65534;

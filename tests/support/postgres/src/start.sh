@@ -1,6 +1,7 @@
 # Starts a PostgreSQL server in a new folder, prints the folder, and undoes everything once standard input ends: which it
 # does whenever the process of the tests ends, however that comes about.
-# Arguments: folder of the programs, then settings for postgresql.conf.
+# Arguments: folder of the programs, then settings for postgresql.conf. Variables: WHOM to admit, for pg_hba.conf; CERTIFICATE and
+# KEY, in case a setting turns encryption on.
 set -eu
 umask 077
 bin=$1
@@ -14,6 +15,9 @@ cd "$place"
     echo "unix_socket_directories = '$place'"
     for setting in "$@"; do echo "$setting"; done
 } >>data/postgresql.conf
+echo "$WHOM" >data/pg_hba.conf
+echo "$CERTIFICATE" >data/server.crt
+echo "$KEY" >data/server.key
 "$bin/pg_ctl" start --pgdata=data --wait --silent --log=log >/dev/null 2>&1 || { cat log >&2; exit 1; }
 echo "$place"
 while read -r _; do :; done

@@ -1,0 +1,114 @@
+//! Opening a database on a server: how it is reached, and what is said when it cannot be.
+
+use std::net::TcpListener;
+
+use store::{Database, OpenError, Options, Store};
+use test_postgres::{AUTHORITY, Cluster};
+
+use crate::support::T0;
+
+const ROLES: &str = "create role ww login password 'a/b?c@d'; create role reader login password 'r';
+    create role stranger login password 's'";
+
+fn open(url: &str) -> Result<Store, OpenError> {
+    Store::open(&Options::new(Database::Server(Box::new(url.parse().unwrap()))))
+}
+
+/// The refusal, which must show no password.
+fn refusal(url: &str) -> OpenError {
+    let refusal = open(url).map(drop).expect_err(url);
+    for text in [refusal.to_string(), format!("{refusal:?}")] {
+        assert!(!text.contains("hunter2"), "{text}");
+    }
+    refusal
+}
+
+#[tokio::test]
+async fn who_knows_the_password_owns_the_database_and_a_user_without_rights_to_make_tables_can_use_it() {
+    let (cluster, port) = Cluster::on_loopback(&[]);
+    for sql in
+        [ROLES, "create database ww owner ww", "create database latin owner ww encoding 'LATIN1' template template0"]
+    {
+        cluster.psql("postgres", "", sql);
+    }
+    let at = |login: &str, database: &str| format!("postgres://{login}@127.0.0.1:{port}/{database}");
+    let owner = at("ww:a%2Fb%3Fc%40d", "ww");
+    for wrong in [at("ww:hunter2", "ww"), at("nobody:hunter2", "ww")] {
+        assert!(matches!(refusal(&wrong), OpenError::Login { .. }), "{wrong}");
+    }
+    assert!(matches!(refusal(&at("ww:a%2Fb%3Fc%40d", "missing")), OpenError::NoDatabase(_)));
+    assert!(matches!(refusal(&at("ww:a%2Fb%3Fc%40d", "latin")), OpenError::Encoding { .. }));
+    assert!(matches!(refusal(&at("reader:r", "ww")), OpenError::NotAllowed { .. }), "nothing is made yet");
+
+    let store = open(&owner).unwrap();
+    cluster.psql("ww", "", "grant select, insert, update, delete on all tables in schema public to reader");
+    let other = open(&at("reader:r", "ww")).unwrap();
+    other.raise_clock_floor(T0).await.unwrap();
+    assert_eq!(store.clock_floor().await.unwrap(), Some(T0));
+    other.check().await.unwrap();
+    assert!(matches!(refusal(&at("stranger:s", "ww")), OpenError::NotAllowed { .. }));
+}
+
+#[test]
+fn a_server_that_is_not_there_or_does_not_encrypt_is_named() {
+    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    for nobody in
+        [format!("postgres://ww:hunter2@127.0.0.1:{free}/ww"), "postgres://ww:hunter2@%2Fmissing/ww".to_owned()]
+    {
+        let refusal = refusal(&nobody);
+        assert!(matches!(refusal, OpenError::Unreachable { .. }), "{refusal}");
+        assert!(refusal.to_string().contains("postgres://ww:***@"), "{refusal}");
+    }
+    let (_cluster, port) = Cluster::on_loopback(&[]);
+    let refusal = refusal(&format!("postgres://ww:hunter2@localhost:{port}/ww?sslmode=require"));
+    assert!(matches!(refusal, OpenError::Tls { .. }), "{refusal}");
+}
+
+#[tokio::test]
+async fn the_password_is_sent_only_to_a_server_that_proves_its_name() {
+    let (cluster, port) = Cluster::on_loopback(&["ssl = on"]);
+    cluster.psql("postgres", "", ROLES);
+    cluster.psql("postgres", "", "create database ww owner ww");
+    let folder = tempfile::tempdir().unwrap();
+    let authority = folder.path().join("authority.pem");
+    std::fs::write(&authority, AUTHORITY).unwrap();
+    let authority = format!("sslrootcert={}", authority.display());
+    let url = |host: &str, query: &str| format!("postgres://ww:a%2Fb%3Fc%40d@{host}:{port}/ww?{query}");
+    for (host, query) in [
+        ("localhost", "sslmode=verify-full".to_owned()),
+        ("127.0.0.1", format!("sslmode=verify-full&{authority}")),
+        ("localhost", "sslmode=verify-full&sslrootcert=/missing.pem".to_owned()),
+    ] {
+        let refusal = refusal(&url(host, &query));
+        assert!(matches!(refusal, OpenError::Tls { .. }), "{host} {query}: {refusal}");
+    }
+    for (query, is_encrypted) in [
+        (format!("sslmode=verify-full&{authority}"), "t"),
+        ("sslmode=require".to_owned(), "t"),
+        (String::new(), "t"),
+        ("sslmode=disable".to_owned(), "f"),
+    ] {
+        let store = open(&url("localhost", &query)).unwrap();
+        let ours = "select ssl from pg_stat_ssl join pg_stat_activity using (pid) where application_name = 'watchword'";
+        assert_eq!(cluster.psql("postgres", "", ours), is_encrypted, "{query}");
+        store.close().await;
+    }
+}
+
+#[tokio::test]
+async fn a_commit_is_acknowledged_only_when_it_is_on_disk_whatever_the_server_is_set_to() {
+    for (set, then) in [("off", "on"), ("local", "on"), ("remote_apply", "remote_apply")] {
+        let cluster = Cluster::start(&["listen_addresses = ''", &format!("synchronous_commit = {set}")]);
+        let store = open(&cluster.url("postgres")).unwrap();
+        cluster.psql("postgres", "", "create table seen (setting text)");
+        cluster.psql(
+            "postgres",
+            "",
+            "create function note() returns trigger language plpgsql as $$ begin
+            insert into seen values (current_setting('synchronous_commit')); return new; end $$;
+            create trigger note after insert on meta for each row execute function note()",
+        );
+        store.raise_clock_floor(T0).await.unwrap();
+        assert_eq!(cluster.psql("postgres", "", "select setting from seen"), then);
+    }
+}
