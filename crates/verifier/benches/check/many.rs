@@ -2,8 +2,9 @@
 
 use std::hint::black_box;
 use std::sync::Barrier;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use token::{Claims, Expectation, KeySet, Profile, Secret, SigningKey};
 use verifier::Checker;
@@ -13,12 +14,12 @@ use crate::support::{NOW, claims, expectation};
 pub(crate) fn tokens() {
     for count in [1, 1_000, 100_000, 1_000_000] {
         let bench = Bench::new(count);
-        let alone = bench.median(0);
-        let (both, other) = bench.side_by_side();
-        let scaling = alone / both + alone / other;
-        println!(
-            "{count} distinct tokens: {alone:.0} ns; two threads at once: {both:.0} and {other:.0} ns, ×{scaling:.2}"
-        );
+        let alone = bench.alone();
+        let both = bench.side_by_side().map(|(one, other)| {
+            format!("two threads at once {one:.0} and {other:.0} ns, ×{:.2}", alone / one + alone / other)
+        });
+        let both = both.unwrap_or_else(|| "two threads never had a processor each".to_owned());
+        println!("{count} distinct tokens: {alone:.0} ns; {both}");
     }
 }
 
@@ -45,12 +46,35 @@ impl Bench {
         bench
     }
 
-    /// Nanoseconds for one check. A request has just read its token, so that it is at hand; what is remembered of it is not.
-    fn median(&self, seed: u64) -> f64 {
+    fn alone(&self) -> f64 {
+        let windows = self.windows(1, &AtomicU64::new(0), &AtomicU64::new(0));
+        middle(windows.iter().map(|window| window.nanoseconds))
+    }
+
+    /// Of two threads, while both had a processor: as far as the other got, so far did this one, more or less.
+    fn side_by_side(&self) -> Option<(f64, f64)> {
+        let (start, progress) = (Barrier::new(2), [const { AtomicU64::new(0) }; 2]);
+        let run = |own: usize| {
+            start.wait();
+            let windows = self.windows(own as u64 + 1, &progress[own], &progress[1 - own]);
+            let together = windows.iter().filter(|window| (WINDOW / 2..WINDOW * 2).contains(&window.progress_of_other));
+            let times: Vec<f64> = together.map(|window| window.nanoseconds).collect();
+            (times.len() > 20).then(|| middle(times.into_iter()))
+        };
+        thread::scope(|scope| {
+            let other = scope.spawn(|| run(1));
+            let own = run(0);
+            own.zip(other.join().unwrap())
+        })
+    }
+
+    /// A request has just read its token, so that it is at hand; what is remembered of it is not.
+    fn windows(&self, seed: u64, progress: &AtomicU64, other: &AtomicU64) -> Vec<Window> {
         let mut random = Random(seed * 2 + 1);
         let mut at_hand: [String; BATCH] = std::array::from_fn(|_| String::new());
-        let mut batches: Vec<f64> = (0..BATCHES)
-            .map(|_| {
+        let mut window = || {
+            let (from, mut time) = (other.load(Ordering::Relaxed), Duration::ZERO);
+            for _ in 0..WINDOW {
                 for token in &mut at_hand {
                     token.clear();
                     token.push_str(&self.tokens[random.below(self.tokens.len())]);
@@ -59,25 +83,30 @@ impl Bench {
                 for token in &at_hand {
                     black_box(self.checker.verify(black_box(token), NOW)).unwrap();
                 }
-                start.elapsed().as_secs_f64() * 1e9 / BATCH as f64
-            })
-            .collect();
-        batches.sort_by(f64::total_cmp);
-        // The middle one does not see when another program had the processor.
-        batches[BATCHES / 2]
-    }
-
-    fn side_by_side(&self) -> (f64, f64) {
-        let start = Barrier::new(2);
-        let run = |seed| {
-            start.wait();
-            self.median(seed)
+                time += start.elapsed();
+                progress.fetch_add(1, Ordering::Relaxed);
+            }
+            let nanoseconds = time.as_secs_f64() * 1e9 / (BATCH as f64 * WINDOW as f64);
+            Window { nanoseconds, progress_of_other: other.load(Ordering::Relaxed) - from }
         };
-        thread::scope(|scope| {
-            let other = scope.spawn(|| run(1));
-            (run(2), other.join().unwrap())
-        })
+        let began = Instant::now();
+        std::iter::from_fn(|| (began.elapsed() < SPAN).then(&mut window)).collect()
     }
+}
+
+/// Some batches in a row.
+struct Window {
+    /// Of one check.
+    nanoseconds: f64,
+    /// How many batches the other thread did meanwhile.
+    progress_of_other: u64,
+}
+
+/// The one in the middle, which does not see when another program had the processor.
+fn middle(times: impl Iterator<Item = f64>) -> f64 {
+    let mut times: Vec<f64> = times.collect();
+    times.sort_by(f64::total_cmp);
+    times[times.len() / 2]
 }
 
 /// Claims of a user and a session of their own.
@@ -99,4 +128,6 @@ impl Random {
 }
 
 const BATCH: usize = 32;
-const BATCHES: usize = 20_000;
+const WINDOW: u64 = 20;
+/// So long that even on a busy machine two threads have a processor each at some time.
+const SPAN: Duration = Duration::from_secs(2);
