@@ -5,6 +5,7 @@
 mod bench;
 mod ci;
 mod counted;
+mod fuzz;
 mod place;
 mod setup;
 mod steps;
@@ -23,6 +24,8 @@ enum Command {
     /// Measure; close other programs first
     #[command(subcommand)]
     Bench(bench::Bench),
+    /// Feed every parser of outside bytes with made-up inputs; needs the nightly toolchain
+    Fuzz(fuzz::Fuzz),
     /// Run every test, then check format, lints and dependencies; this is what CI runs
     Ci,
 }
@@ -31,6 +34,7 @@ fn main() -> ExitCode {
     match Command::parse() {
         Command::Test(test) => steps::run(test.steps()),
         Command::Bench(bench) => steps::run(bench.steps()),
+        Command::Fuzz(fuzz) => steps::run(fuzz.steps()),
         Command::Ci => steps::run(ci::steps()),
     }
 }

@@ -73,4 +73,46 @@ mod tests {
         even[255] = 0x10;
         assert!(!is_fit(&even, &[1, 0, 1]));
     }
+
+    #[test]
+    fn size_is_counted_in_bits() {
+        let modulus = |bytes: usize, first: u8| [vec![first], vec![0xf1; bytes - 1]].concat();
+        for (bytes, first, is_within) in
+            [(256, 0x80, true), (256, 0x7f, false), (257, 0x01, true), (1024, 0xff, true), (1025, 0x01, false)]
+        {
+            assert_eq!(is_fit(&modulus(bytes, first), &[1, 0, 1]), is_within, "{bytes} bytes from {first:#x} on");
+        }
+    }
+    /// A power of 65537, big endian: the fingerprint of the ROCA generator modulo every prime at once.
+    fn power_of_65537(exponent: u32) -> Vec<u8> {
+        let mut number = vec![1];
+        for _ in 0..exponent {
+            // Little endian; 65537 times is once, and once more two bytes further up.
+            let shifted = [vec![0, 0], number.clone()].concat();
+            number.extend([0, 0]);
+            let mut carry = 0;
+            for (digit, more) in number.iter_mut().zip(shifted) {
+                let sum = u16::from(*digit) + u16::from(more) + carry;
+                (*digit, carry) = (sum as u8, sum >> 8);
+            }
+        }
+        number.reverse();
+        number
+    }
+
+    #[test]
+    fn a_modulus_with_the_fingerprint_of_roca_is_unfit() {
+        assert_eq!(power_of_65537(2), [1, 0, 2, 0, 1]);
+        for exponent in [128, 129, 200] {
+            let modulus = power_of_65537(exponent);
+            assert!((MIN_BITS..=MAX_BITS).contains(&bits(&modulus)));
+            assert!(!is_fit(&modulus, &[1, 0, 1]), "65537 to the {exponent}");
+            for from_end in [1, 2] {
+                // Still odd, but divisible by 3, as no power of 65537 is.
+                let mut other = modulus.clone();
+                other[modulus.len() - from_end] += if exponent % 2 == 0 { 2 } else { 4 };
+                assert!(is_fit(&other, &[1, 0, 1]), "65537 to the {exponent}, and a little");
+            }
+        }
+    }
 }

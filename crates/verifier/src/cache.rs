@@ -123,3 +123,20 @@ impl Weighter<Kept, Arc<Entry>> for Kibibytes {
         kept.0.len() as u64 / 1024 + 1
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::hash::BuildHasher;
+
+    use super::*;
+
+    #[test]
+    fn tokens_hash_apart_by_their_ends_and_alike_whether_kept_or_presented() {
+        let state = RandomState::default();
+        for (one, other) in [("a.b.c", "a.b.d"), (&*format!("{}x", "a".repeat(100)), &*format!("{}y", "a".repeat(100)))]
+        {
+            assert_eq!(state.hash_one(Presented(one)), state.hash_one(Kept(one.into())));
+            assert_ne!(state.hash_one(Presented(one)), state.hash_one(Presented(other)));
+        }
+    }
+}

@@ -114,6 +114,27 @@ fn a_cookie_session_is_revoked_by_the_same_set() {
     assert!(revoked.is_revoked(&Marks { sid: [1; 16], user: None, uep: 0, rat: NOW, kid: None }));
 }
 
+#[test]
+fn an_entry_of_each_kind_is_dropped_at_its_time_and_not_before() {
+    let entries = [
+        session(1),
+        Revocation::Epoch { user: [1; 16], epoch: 5, keep_until: KEEP },
+        Revocation::Key { kid: "k".into(), keep_until: KEEP },
+    ];
+    for entry in entries {
+        let revoked = Revoked::new(10, 0);
+        assert!(revoked.is_empty());
+        revoked.insert(&entry, NOW);
+        assert!(!revoked.is_empty());
+        revoked.expire(KEEP - 1);
+        assert_eq!((revoked.len(), revoked.is_empty()), (1, false), "{entry:?}");
+        assert!(revoked.is_revoked(&marks(1, 1, 0, NOW, "k")), "{entry:?}");
+        revoked.expire(KEEP);
+        assert_eq!((revoked.len(), revoked.is_empty()), (0, true), "{entry:?}");
+        assert!(!revoked.is_revoked(&marks(1, 1, 0, NOW, "k")), "{entry:?}");
+    }
+}
+
 fn any_revocation() -> impl Strategy<Value = Revocation> {
     let keep = KEEP..KEEP + 50;
     prop_oneof![
