@@ -70,5 +70,5 @@ pub use seal::{OpenRefused, SealingKey};
 pub use secret::{Secret, SecretRefused};
 pub use sign::{ExtraRefused, Profile, sign, sign_with_extra};
 pub use signing_key::{KeyRefused, SigningKey};
-pub use verify::{Expectation, Verified, verify, verify_in, verify_with_kid};
+pub use verify::{Expectation, Verified, judge_life, verify, verify_in, verify_with_kid};
 pub use verifying_key::VerifyingKey;

@@ -99,8 +99,16 @@ impl Expectation {
     }
 }
 
-/// `Expired` comes first, for a token that never counted at all.
-fn judge_life(life: &Range<i64>, now_ms: i64) -> Result<(), Refused> {
+/// Judges a moment in unix milliseconds by what [`Expectation::life`] said. `Expired` comes first, for a token that never
+/// counted at all.
+///
+/// ```
+/// use token::{Refused, judge_life};
+/// assert_eq!(judge_life(&(10..20), 19), Ok(()));
+/// assert_eq!(judge_life(&(10..20), 20), Err(Refused::Expired));
+/// assert_eq!(judge_life(&(10..20), 9), Err(Refused::NotYetValid));
+/// ```
+pub fn judge_life(life: &Range<i64>, now_ms: i64) -> Result<(), Refused> {
     if now_ms >= life.end {
         return Err(Refused::Expired);
     }

@@ -4,10 +4,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
-use token::{Claims, Expectation, KeySet};
+use token::{Claims, Expectation, KeySet, Room};
 
 use crate::cache::{Entry, Verified};
-use crate::{Marks, Refused, Revoked};
+use crate::{Refused, Revoked};
 
 /// Verifies access tokens from memory. Share one among all threads.
 pub struct Checker {
@@ -51,7 +51,8 @@ impl Checker {
     pub fn verify(&self, token: &str, now_ms: i64) -> Result<Arc<Claims>, Refused> {
         match self.cache.lookup(token) {
             Some(entry) if entry.generation == self.generation.load(Ordering::Acquire) => {
-                self.judge(&entry, now_ms).inspect_err(|_| self.cache.remove(token))
+                self.judge(&entry, now_ms).inspect_err(|_| self.cache.remove(token))?;
+                Ok(Arc::clone(&entry.claims))
             }
             _ => self.verify_anew(token, now_ms),
         }
@@ -91,27 +92,22 @@ impl Checker {
 
     fn verify_anew(&self, token: &str, now_ms: i64) -> Result<Arc<Claims>, Refused> {
         let keys = self.keys.load();
-        let (claims, kid) = token::verify_with_kid(token, &keys.set, &self.expect, now_ms)?;
-        let entry = Arc::new(Entry {
-            user: claims.user(),
-            claims: Arc::new(claims),
-            kid: kid.into(),
-            generation: keys.generation,
-        });
-        let claims = self.judge(&entry, now_ms)?;
+        let mut room = Room::new();
+        let verified = token::verify_in(&mut room, token, &keys.set, &self.expect, now_ms)?;
+        let key = verified.key();
+        let entry = Arc::new(Entry::new(verified.into_claims(), key.kid(), &self.expect, keys.generation));
+        self.judge(&entry, now_ms)?;
+        let claims = Arc::clone(&entry.claims);
         self.cache.insert(token, entry);
         Ok(claims)
     }
 
     /// What is asked on every check.
-    fn judge(&self, entry: &Entry, now_ms: i64) -> Result<Arc<Claims>, Refused> {
-        let claims = &entry.claims;
-        let marks =
-            Marks { sid: claims.sid, user: entry.user, uep: claims.uep, rat: claims.rat, kid: Some(&entry.kid) };
-        let is_revoked = self.revoked.is_revoked(&marks);
+    fn judge(&self, entry: &Entry, now_ms: i64) -> Result<(), Refused> {
+        let is_revoked = self.revoked.is_revoked(&entry.marks());
         // A clock that stepped back must not revive what the set has dropped as expired. The horizon is read after the
         // set: an entry that was missed because it had been dropped is then expired here.
-        self.expect.judge_times(claims, now_ms.max(self.revoked.horizon()))?;
-        if is_revoked { Err(Refused::Revoked) } else { Ok(Arc::clone(claims)) }
+        token::judge_life(&entry.life, now_ms.max(self.revoked.horizon()))?;
+        if is_revoked { Err(Refused::Revoked) } else { Ok(()) }
     }
 }

@@ -2,7 +2,8 @@
 
 #![allow(missing_docs, clippy::print_stdout, clippy::unwrap_used, reason = "a program for people at a terminal")]
 
-#[path = "../tests/support/mod.rs"]
+mod many;
+#[path = "../../tests/support/mod.rs"]
 mod support;
 
 use std::hint::black_box;
@@ -26,6 +27,7 @@ fn main() {
     if std::env::args().any(|argument| argument == "--bench") {
         cache_hit();
         revoked_set();
+        many::tokens();
     }
 }
 
