@@ -59,6 +59,12 @@ fn repeat(operation: &str, materials: &Materials, algorithm: &str, times: u32) {
                 black_box(checker.verify(black_box(&own), NOW_MS).unwrap());
             }
         }
+        "cached-borrowed" => {
+            let checker = Checker::new(expect, keys, 1_000);
+            for _ in 0..times {
+                black_box(checker.check(black_box(&own), NOW_MS, |claims| claims.exp).unwrap());
+            }
+        }
         "sign" => {
             let claims = token::verify(&own, &keys, &expect, NOW_MS).unwrap();
             for _ in 0..times {

@@ -11,7 +11,7 @@ use std::sync::Mutex;
 use anyhow::{Context, Result, bail, ensure};
 
 /// What is counted: operation, algorithm, and the operation that is taken off.
-const COUNTED: [(&str, &str, Option<&str>); 10] = [
+const COUNTED: [(&str, &str, Option<&str>); 11] = [
     ("borrowed", "EdDSA", Some("floor-verify")),
     ("borrowed", "ES256", Some("floor-verify")),
     ("borrowed", "RS256", Some("floor-verify")),
@@ -20,6 +20,7 @@ const COUNTED: [(&str, &str, Option<&str>); 10] = [
     ("extra", "HS256", Some("floor-verify")),
     ("foreign", "HS256", Some("floor-verify")),
     ("cached", "HS256", None),
+    ("cached-borrowed", "HS256", None),
     ("sign", "EdDSA", Some("floor-sign")),
     ("sign", "HS256", Some("floor-sign")),
 ];

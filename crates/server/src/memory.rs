@@ -162,9 +162,14 @@ impl Memory {
         if unsure { Err(Failure::Unavailable { retry_after: 5 }) } else { Ok(None) }
     }
 
-    /// The claims of an access token that is genuine, in time and not revoked.
-    pub fn by_token(&self, token: &str, now: UnixMillis) -> Result<Arc<Claims>, verifier::Refused> {
-        self.checker.verify(token, now.0)
+    /// Lends the claims of an access token that is genuine, in time and not revoked.
+    pub fn by_token<R>(
+        &self,
+        token: &str,
+        now: UnixMillis,
+        read: impl FnOnce(&Claims) -> R,
+    ) -> Result<R, verifier::Refused> {
+        self.checker.check(token, now.0, read)
     }
 
     /// The session of an access token that was genuine when it was issued, whether or not it has expired or been revoked

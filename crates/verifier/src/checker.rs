@@ -46,16 +46,27 @@ impl Checker {
         }
     }
 
-    /// Verifies a token at a moment in unix milliseconds. The signature of a token seen before is not checked again; its
-    /// times and its revocation always are.
+    /// Verifies a token at a moment in unix milliseconds, and lends its claims. The signature of a token seen before is not
+    /// checked again; its times and its revocation always are.
+    ///
+    /// For a token seen before this takes no lock and writes nothing that other threads read, so that any number of them may
+    /// present the same one at once.
+    ///
+    /// ```
+    /// use token::{Expectation, KeySet, Profile};
+    /// let expect = Expectation::new(Profile::Rfc9068, "https://id.example", "https://api.example");
+    /// let checker = verifier::Checker::new(expect, KeySet::new(), 10_000);
+    /// let is_admin = checker.check("x", 0, |claims| claims.roles.iter().any(|role| role == "admin"));
+    /// assert_eq!(is_admin.unwrap_err().code(), "segments");
+    /// ```
+    pub fn check<R>(&self, token: &str, now_ms: i64, read: impl FnOnce(&Claims) -> R) -> Result<R, Refused> {
+        self.check_shared(token, now_ms, |claims| read(claims))
+    }
+
+    /// As [`Self::check`], for whoever keeps the claims: they are shared, and counting who shares them is the one thing that
+    /// threads with the same token wait for.
     pub fn verify(&self, token: &str, now_ms: i64) -> Result<Arc<Claims>, Refused> {
-        match self.cache.lookup(token) {
-            Some(entry) if entry.generation == self.generation.load(Ordering::Acquire) => {
-                self.judge(&entry, now_ms).inspect_err(|_| self.cache.remove(token))?;
-                Ok(Arc::clone(&entry.claims))
-            }
-            _ => self.verify_anew(token, now_ms),
-        }
+        self.check_shared(token, now_ms, Arc::clone)
     }
 
     /// Trusts these keys from now on, and no others: a token whose key is gone is refused although it was cached.
@@ -90,16 +101,32 @@ impl Checker {
         self.cache.len()
     }
 
-    fn verify_anew(&self, token: &str, now_ms: i64) -> Result<Arc<Claims>, Refused> {
+    #[inline]
+    fn check_shared<R>(&self, token: &str, now_ms: i64, read: impl FnOnce(&Arc<Claims>) -> R) -> Result<R, Refused> {
+        let address = self.cache.address(token);
+        if let Some(entry) = self.cache.lookup(address, token)
+            && entry.generation == self.generation.load(Ordering::Acquire)
+        {
+            self.judge(&entry, now_ms).inspect_err(|_| self.cache.remove(address, token))?;
+            return Ok(read(&entry.claims));
+        }
+        let entry = self.verify_anew(token, now_ms)?;
+        let answer = read(&entry.claims);
+        self.cache.insert(address, token, entry);
+        Ok(answer)
+    }
+
+    #[cold]
+    fn verify_anew(&self, token: &str, now_ms: i64) -> Result<Entry, Refused> {
         let keys = self.keys.load();
         let mut room = Room::new();
+        // As it is judged when it has been remembered: by no earlier clock than entries were expired at.
+        let now_ms = now_ms.max(self.revoked.horizon());
         let verified = token::verify_in(&mut room, token, &keys.set, &self.expect, now_ms)?;
         let key = verified.key();
-        let entry = Arc::new(Entry::new(verified.into_claims(), key.kid(), &self.expect, keys.generation));
+        let entry = Entry::new(verified.into_claims(), key.kid(), &self.expect, keys.generation);
         self.judge(&entry, now_ms)?;
-        let claims = Arc::clone(&entry.claims);
-        self.cache.insert(token, entry);
-        Ok(claims)
+        Ok(entry)
     }
 
     /// What is asked on every check.

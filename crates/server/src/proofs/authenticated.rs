@@ -25,7 +25,15 @@ pub enum Credential {
     /// A browser's cookie, and the session row it stands for.
     Cookie(Arc<Known>),
     /// An access token.
-    Bearer(Arc<Claims>),
+    Bearer(Bearer),
+}
+
+/// Whom an access token speaks for.
+#[derive(Clone)]
+pub struct Bearer {
+    session_id: SessionId,
+    user_id: UserId,
+    username: Box<str>,
 }
 
 impl Credential {
@@ -33,7 +41,7 @@ impl Credential {
     pub fn session_id(&self) -> SessionId {
         match self {
             Self::Cookie(known) => known.session.session_id,
-            Self::Bearer(claims) => SessionId(claims.sid),
+            Self::Bearer(bearer) => bearer.session_id,
         }
     }
 
@@ -41,9 +49,7 @@ impl Credential {
     pub fn user_id(&self) -> UserId {
         match self {
             Self::Cookie(known) => known.account.user_id,
-            Self::Bearer(claims) => {
-                UserId(claims.user().expect("a credential was only made of claims that name a user"))
-            }
+            Self::Bearer(bearer) => bearer.user_id,
         }
     }
 
@@ -51,7 +57,7 @@ impl Credential {
     pub fn username(&self) -> &str {
         match self {
             Self::Cookie(known) => known.account.username.as_str(),
-            Self::Bearer(claims) => claims.preferred_username.as_deref().unwrap_or(&claims.sub),
+            Self::Bearer(bearer) => &bearer.username,
         }
     }
 
@@ -66,14 +72,12 @@ impl Credential {
     /// The credential of a request. An `Authorization` header decides alone; only without one is the cookie looked at.
     pub async fn of(headers: &HeaderMap, app: &App) -> Result<Option<Self>, Failure> {
         if let Some(token) = bearer(headers)? {
-            let claims = app
+            let bearer = app
                 .memory
-                .by_token(token, app.clock.now())
+                .by_token(token, app.clock.now(), Bearer::of)
                 .map_err(|refused| Failure::Unauthenticated(Some(refused.to_string())))?;
-            if claims.user().is_none() {
-                return Err(Failure::Unauthenticated(Some("the token speaks for no user of this server".to_owned())));
-            }
-            return Ok(Some(Self::Bearer(claims)));
+            let nobody = || Failure::Unauthenticated(Some("the token speaks for no user of this server".to_owned()));
+            return Ok(Some(Self::Bearer(bearer.ok_or_else(nobody)?)));
         }
         Ok(Self::by_cookie(headers, app).await?.map(Self::Cookie))
     }
@@ -82,6 +86,13 @@ impl Credential {
     pub async fn by_cookie(headers: &HeaderMap, app: &App) -> Result<Option<Arc<Known>>, Failure> {
         let Some(cookie) = app.cookies.session(headers) else { return Ok(None) };
         app.memory.by_cookie(cookie.session_id, &cookie.hash, &app.store, app.clock.now()).await
+    }
+}
+
+impl Bearer {
+    fn of(claims: &Claims) -> Option<Self> {
+        let username = claims.preferred_username.as_deref().unwrap_or(&claims.sub);
+        Some(Self { session_id: SessionId(claims.sid), user_id: UserId(claims.user()?), username: username.into() })
     }
 }
 

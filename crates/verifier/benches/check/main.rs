@@ -1,49 +1,46 @@
-//! What a check costs: `cargo xtask bench verifier`.
+//! What a check costs, alone and beside another thread: `cargo xtask bench verifier`.
 
 #![allow(missing_docs, clippy::print_stdout, clippy::unwrap_used, reason = "a program for people at a terminal")]
 
-mod many;
+mod floor;
 #[path = "../../tests/support/mod.rs"]
 mod support;
+mod threads;
+mod tokens;
 
 use std::hint::black_box;
-use std::time::Instant;
 
-use support::{Issuer, KEEP, NOW, claims};
+use support::{KEEP, NOW};
+use threads::{BATCH, measure, timed};
+use tokens::Tokens;
 use verifier::{Marks, Revocation, Revoked};
-
-fn nanoseconds(mut check: impl FnMut()) -> f64 {
-    const ROUNDS: u32 = 1_000_000;
-    let best = (0..5).map(|_| {
-        let start = Instant::now();
-        (0..ROUNDS).for_each(|_| check());
-        start.elapsed()
-    });
-    best.min().expect("five rounds").as_secs_f64() * 1e9 / f64::from(ROUNDS)
-}
 
 fn main() {
     // `cargo test --benches` and the like pass flags of their own; only `cargo bench` means it.
     if std::env::args().any(|argument| argument == "--bench") {
-        cache_hit();
+        floor::of_the_machine();
         revoked_set();
-        many::tokens();
+        tokens();
     }
 }
 
-fn cache_hit() {
-    let issuer = Issuer::new();
-    let checker = issuer.checker();
-    let token = issuer.sign(&claims([7; 16]));
-    for entries in [0, 10_000, 1_000_000_u32] {
-        for n in 0..entries {
-            let mut sid = [0; 16];
-            sid[..4].copy_from_slice(&n.to_le_bytes());
-            sid[15] = 1;
-            checker.revoked().insert(&Revocation::Session { sid, keep_until: KEEP }, NOW);
+fn tokens() {
+    for count in [1, 1_000, 100_000, 1_000_000] {
+        let tokens = Tokens::new(count);
+        println!("{:<36} {}", format!("{count} tokens, borrowed"), measure(|seed| tokens.checks(seed)));
+        println!("{:<36} {}", format!("{count} tokens, shared"), measure(|seed| tokens.verifications(seed)));
+        if count == 1 {
+            revoke(&tokens, 1_000_000);
+            println!("{:<36} {}", "1 token, 1000000 revoked, borrowed", measure(|seed| tokens.checks(seed)));
         }
-        let cost = nanoseconds(|| assert!(black_box(&checker).verify(black_box(&token), NOW).is_ok()));
-        println!("hit, {} characters, {entries} revoked: {cost:.0} ns", token.len());
+    }
+}
+
+fn revoke(tokens: &Tokens, count: u32) {
+    for n in 0..count {
+        let mut sid = [0xff; 16];
+        sid[..4].copy_from_slice(&n.to_le_bytes());
+        tokens.checker.revoked().insert(&Revocation::Session { sid, keep_until: KEEP }, NOW);
     }
 }
 
@@ -54,5 +51,7 @@ fn revoked_set() {
     revoked.insert(&Revocation::Key { kid: "k".into(), keep_until: KEEP }, NOW);
     let marks =
         Marks { sid: [2; 16], user: Some([2; 16]), uep: 0, rat: NOW, kid: Some("a thumbprint of 43 characters") };
-    println!("is_revoked: {:.0} ns", nanoseconds(|| assert!(!black_box(&revoked).is_revoked(black_box(&marks)))));
+    let asked =
+        measure(|_| || timed(|| (0..BATCH).for_each(|_| assert!(!black_box(&revoked).is_revoked(black_box(&marks))))));
+    println!("{:<36} {asked}", "is_revoked");
 }
