@@ -132,6 +132,18 @@ fn a_clock_that_steps_back_revives_nothing() {
 }
 
 #[test]
+fn a_clock_that_stepped_back_is_not_believed_whether_or_not_the_token_is_remembered() {
+    let issuer = Issuer::new();
+    for capacity in [0, 10] {
+        let checker = Checker::new(support::expectation(), issuer.keys(), capacity);
+        checker.revoked().expire(NOW);
+        for _ in 0..2 {
+            assert!(checker.verify(&issuer.token(SID), NOW - 5_001).is_ok());
+        }
+    }
+}
+
+#[test]
 fn a_token_of_a_client_is_never_stopped_or_spared_as_a_user() {
     let issuer = Issuer::new();
     let checker = issuer.checker();
