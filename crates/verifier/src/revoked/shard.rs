@@ -102,8 +102,8 @@ impl Shard {
         }
         let new = Arc::new(new);
         self.table.store(Arc::clone(&new));
-        self.filter.refill(new.capacity(), (0..new.slots()).filter_map(|slot| new.fingerprint(slot)));
         *ledger = Ledger { until, live: ledger.live, used: ledger.live };
+        self.filter.refill(new.capacity(), (0..new.slots()).filter_map(|slot| new.fingerprint(slot)));
     }
 }
 
