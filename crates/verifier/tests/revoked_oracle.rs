@@ -122,6 +122,8 @@ fn an_entry_takes_less_than_20_bytes_and_gives_them_back() {
         });
         let each = filled.bytes_current as f64 / entries as f64;
         assert!(each < 20.0, "{each} bytes for each of {entries}");
+        // Tables grow by an eighth at a time, not by a few entries.
+        assert!(filled.count_total < 10_000, "{} allocations", filled.count_total);
         let revoked = revoked.unwrap();
         let emptied = allocation_counter::measure(|| revoked.expire(NOW + 1_000));
         let left = (filled.bytes_current + emptied.bytes_current) as f64 / entries as f64;
@@ -143,4 +145,41 @@ fn a_check_allocates_nothing() {
     check(0);
     let checks = allocation_counter::measure(|| assert_eq!((0..2_000).filter(|n| check(*n)).count(), 1_000));
     assert_eq!(checks.count_total, 0);
+}
+
+#[test]
+fn to_drop_little_builds_nothing_anew() {
+    let revoked = Revoked::new(CAPACITY, 0);
+    let nothing = allocation_counter::measure(|| revoked.expire(NOW));
+    for n in 0..10_000 {
+        let keep_until = if n % 10 == 0 { NOW } else { NOW + 60_000 };
+        revoked.insert(&Revocation::Session { sid: id(n), keep_until }, NOW - 1);
+    }
+    let little = allocation_counter::measure(|| revoked.expire(NOW));
+    assert_eq!((nothing.count_total, little.count_total), (0, 0));
+    assert_eq!(revoked.len(), 9_000);
+}
+
+#[test]
+fn what_is_to_be_kept_for_longer_than_can_be_noted_is_kept_for_ever() {
+    let revoked = Revoked::new(CAPACITY, 0);
+    revoked.insert(&Revocation::Session { sid: id(1), keep_until: i64::MAX }, NOW);
+    revoked.insert(&Revocation::Session { sid: id(2), keep_until: i64::MIN }, NOW);
+    assert_eq!(revoked.len(), 2);
+    revoked.expire(i64::MAX - 1);
+    assert_eq!(revoked.len(), 1);
+    assert!(revoked.is_revoked(&Marks { sid: id(1), user: None, uep: 0, rat: NOW, kid: None }));
+}
+
+#[test]
+fn a_dead_key_goes_at_its_time_and_leaves_the_others() {
+    let revoked = Revoked::new(CAPACITY, 0);
+    for (kid, keep_until) in [("short", NOW + 1), ("long", NOW + 2), ("short", NOW)] {
+        revoked.insert(&Revocation::Key { kid: kid.into(), keep_until }, NOW);
+    }
+    let is_dead = |kid| revoked.is_revoked(&Marks { sid: id(1), user: None, uep: 0, rat: NOW, kid: Some(kid) });
+    revoked.expire(NOW);
+    assert!(is_dead("short") && is_dead("long"));
+    revoked.expire(NOW + 1);
+    assert!(!is_dead("short") && is_dead("long"));
 }

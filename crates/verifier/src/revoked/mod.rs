@@ -11,6 +11,8 @@ mod set;
 mod shard;
 mod sync;
 mod table;
+#[cfg(test)]
+mod tests;
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
