@@ -18,6 +18,8 @@ pub(crate) enum Bench {
     },
     /// One check from memory: a token seen before, with up to a million sessions revoked
     Verifier,
+    /// The revoked set alone: time and memory with up to ten million entries
+    Revoked,
     /// The embedded database: refreshes per second, one commit for many and one commit for each
     Store,
 }
@@ -28,6 +30,7 @@ impl Bench {
             Self::Server => &["bench", "--package", "watchword", "--bench", "server"],
             Self::Token { json } => &TOKEN[..TOKEN.len() - if json { 0 } else { 2 }],
             Self::Verifier => &["bench", "--package", "watchword-verifier", "--bench", "check"],
+            Self::Revoked => &["bench", "--package", "watchword-verifier", "--bench", "revoked"],
             Self::Store => &["run", "--release", "--package", "watchword-store", "--example", "rotates"],
         };
         vec![Step::new("bench", move || passes(cargo(arguments)))]

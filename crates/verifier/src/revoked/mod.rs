@@ -1,86 +1,57 @@
 //! The revoked set: what has been told to be forgotten, asked on every check.
 //!
 //! Entries merge by maximum, so neither order nor repetition matters. Memory is bounded: what does not fit raises a floor
-//! that refuses more than was asked for, and nothing is ever dropped before its time.
+//! that refuses more than was asked for. Nothing is ever dropped before its time, and sessions and users a second later at most.
 
-use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+mod filter;
+mod fingerprint;
+mod keys;
+mod revocation;
+mod set;
+mod shard;
+mod sync;
+mod table;
+#[cfg(test)]
+mod tests;
+
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use foldhash::fast::RandomState;
+use foldhash::quality::RandomState;
 
-/// One thing that no longer admits anybody. Times are unix milliseconds; after `keep_until` every token that the entry
-/// could have stopped has expired by itself.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Revocation {
-    /// The session is over.
-    Session {
-        /// Which session.
-        sid: [u8; 16],
-        /// How long the entry matters.
-        keep_until: i64,
-    },
-    /// Whatever was issued to the user under a lower epoch is void.
-    Epoch {
-        /// Which user.
-        user: [u8; 16],
-        /// The lowest epoch that still counts.
-        epoch: u64,
-        /// How long the entry matters.
-        keep_until: i64,
-    },
-    /// Signatures by the key no longer count.
-    Key {
-        /// The name of the key.
-        kid: String,
-        /// How long the entry matters.
-        keep_until: i64,
-    },
-}
-
-/// By what a credential can be revoked. A cached session row has no `kid`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Marks<'a> {
-    /// The session that it belongs to.
-    pub sid: [u8; 16],
-    /// The user, if it speaks for one.
-    pub user: Option<[u8; 16]>,
-    /// The user's epoch when it was issued.
-    pub uep: u64,
-    /// When session and user were read, in unix milliseconds.
-    pub rat: i64,
-    /// The key that signed it.
-    pub kid: Option<&'a str>,
-}
+use fingerprint::Fingerprint;
+use keys::Keys;
+pub use revocation::{Marks, Revocation};
+use set::{Ledgers, Set};
+use shard::Entry;
 
 /// The set. Readers never wait; writers wait for each other.
+///
+/// Of a session or a user it keeps 64 bits of a hash, under a key that is made anew for each set. So somebody whom nobody revoked is
+/// refused until the other's entry ends, with a probability of the number of entries in 2⁶⁴; nobody who was revoked is admitted.
 pub struct Revoked {
-    sessions: papaya::HashMap<[u8; 16], i64, RandomState>,
-    epochs: papaya::HashMap<[u8; 16], Epoch, RandomState>,
-    keys: papaya::HashMap<String, i64, RandomState>,
-    /// How many entries there are: one load answers the commonest question, whether there are any.
-    len: AtomicUsize,
     /// Credentials read before this moment are refused, whoever they belong to.
     floor: AtomicI64,
     /// The latest moment that entries were expired at.
     horizon: AtomicI64,
+    sessions: Set,
+    epochs: Set,
+    keys: Keys,
+    fingerprints: RandomState,
     capacity: usize,
     leeway_ms: i64,
     writer: Mutex<Writer>,
 }
 
-#[derive(Clone, Copy)]
-struct Epoch {
-    epoch: u64,
-    keep_until: i64,
-}
-
 /// What only writers need.
 struct Writer {
     floor_keep_until: i64,
+    sessions: Ledgers,
+    epochs: Ledgers,
 }
 
 impl Revoked {
-    /// The number of entries that a set holds unless told otherwise: some tens of megabytes.
+    /// The number of entries that a set holds unless told otherwise: less than 20 MB.
     pub const CAPACITY: usize = 1_000_000;
     /// The number of dead keys that a set holds, beside its capacity. An installation has a handful.
     pub const KEY_CAPACITY: usize = 4_096;
@@ -92,16 +63,18 @@ impl Revoked {
     /// assert!(revoked.is_empty());
     /// ```
     pub fn new(capacity: usize, leeway_seconds: u32) -> Self {
+        let ((sessions, of_sessions), (epochs, of_epochs)) = (Set::new(false), Set::new(true));
+        let writer = Writer { floor_keep_until: i64::MIN, sessions: of_sessions, epochs: of_epochs };
         Self {
-            sessions: papaya::HashMap::with_hasher(RandomState::default()),
-            epochs: papaya::HashMap::with_hasher(RandomState::default()),
-            keys: papaya::HashMap::with_hasher(RandomState::default()),
-            len: AtomicUsize::new(0),
             floor: AtomicI64::new(i64::MIN),
             horizon: AtomicI64::new(i64::MIN),
+            sessions,
+            epochs,
+            keys: Keys::new(),
+            fingerprints: RandomState::default(),
             capacity,
             leeway_ms: i64::from(leeway_seconds) * 1000,
-            writer: Mutex::new(Writer { floor_keep_until: i64::MIN }),
+            writer: Mutex::new(writer),
         }
     }
 
@@ -125,39 +98,25 @@ impl Revoked {
     /// ```
     pub fn insert(&self, revocation: &Revocation, now_ms: i64) {
         let mut writer = self.writer();
-        match revocation {
+        let has_room = self.sessions.len() + self.epochs.len() < self.capacity;
+        let floor = now_ms.saturating_add(self.leeway_ms);
+        let (is_kept, floor, keep_until) = match revocation {
             Revocation::Session { sid, keep_until } => {
-                let sessions = self.sessions.pin();
-                let known = sessions.get(sid).copied();
-                if known.is_some() || self.has_room() {
-                    sessions.insert(*sid, known.map_or(*keep_until, |known| known.max(*keep_until)));
-                } else {
-                    self.raise_floor(&mut writer, now_ms.saturating_add(self.leeway_ms), *keep_until);
-                }
+                let entry = self.entry(*sid, u64::MAX, *keep_until);
+                (self.sessions.insert(&mut writer.sessions, entry, has_room), floor, *keep_until)
             }
             Revocation::Epoch { user, epoch, keep_until } => {
-                let epochs = self.epochs.pin();
-                let known = epochs.get(user).copied();
-                if known.is_some() || self.has_room() {
-                    let known = known.unwrap_or(Epoch { epoch: *epoch, keep_until: *keep_until });
-                    let merged =
-                        Epoch { epoch: known.epoch.max(*epoch), keep_until: known.keep_until.max(*keep_until) };
-                    epochs.insert(*user, merged);
-                } else {
-                    self.raise_floor(&mut writer, now_ms.saturating_add(self.leeway_ms), *keep_until);
-                }
+                let entry = self.entry(*user, *epoch, *keep_until);
+                (self.epochs.insert(&mut writer.epochs, entry, has_room), floor, *keep_until)
             }
             Revocation::Key { kid, keep_until } => {
-                let keys = self.keys.pin();
-                let known = keys.get(kid).copied();
-                if known.is_some() || keys.len() < Self::KEY_CAPACITY {
-                    keys.insert(kid.clone(), known.map_or(*keep_until, |known| known.max(*keep_until)));
-                } else {
-                    self.raise_floor(&mut writer, i64::MAX, *keep_until);
-                }
+                (self.keys.insert(kid, *keep_until, Self::KEY_CAPACITY), i64::MAX, *keep_until)
             }
+        };
+        if !is_kept {
+            writer.floor_keep_until = writer.floor_keep_until.max(keep_until);
+            self.floor.fetch_max(floor, Ordering::AcqRel);
         }
-        self.count();
     }
 
     /// Whether a credential has been withdrawn. Never waits and never allocates.
@@ -174,12 +133,12 @@ impl Revoked {
         if marks.rat <= self.floor.load(Ordering::Acquire) {
             return true;
         }
-        if self.len.load(Ordering::Acquire) == 0 {
-            return false;
-        }
-        self.sessions.pin().contains_key(&marks.sid)
-            || marks.user.is_some_and(|user| self.epochs.pin().get(&user).is_some_and(|known| marks.uep < known.epoch))
-            || marks.kid.is_some_and(|kid| !self.keys.is_empty() && self.keys.pin().contains_key(kid))
+        self.lowest_epoch(&self.sessions, marks.sid).is_some()
+            || marks
+                .user
+                .and_then(|user| self.lowest_epoch(&self.epochs, user))
+                .is_some_and(|lowest| marks.uep < lowest)
+            || marks.kid.is_some_and(|kid| self.keys.contains(kid))
     }
 
     /// Drops what no longer matters. From then on no credential that had expired by `now_ms` may count as live, even if
@@ -198,14 +157,13 @@ impl Revoked {
         let mut writer = self.writer();
         // Before anything is dropped, so that no reader sees neither.
         self.horizon.fetch_max(now_ms, Ordering::AcqRel);
-        self.sessions.pin().retain(|_, keep_until| *keep_until > now_ms);
-        self.epochs.pin().retain(|_, known| known.keep_until > now_ms);
-        self.keys.pin().retain(|_, keep_until| *keep_until > now_ms);
+        self.sessions.expire(&mut writer.sessions, now_ms);
+        self.epochs.expire(&mut writer.epochs, now_ms);
+        self.keys.expire(now_ms);
         if writer.floor_keep_until <= now_ms {
             writer.floor_keep_until = i64::MIN;
             self.floor.store(i64::MIN, Ordering::Release);
         }
-        self.count();
     }
 
     /// The latest moment at which entries were dropped. Whoever judges expiry must not believe an earlier clock.
@@ -220,7 +178,7 @@ impl Revoked {
 
     /// How many entries there are.
     pub fn len(&self) -> usize {
-        self.len.load(Ordering::Acquire)
+        self.sessions.len() + self.epochs.len() + self.keys.len()
     }
 
     /// Whether there are none.
@@ -233,16 +191,11 @@ impl Revoked {
         self.writer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn has_room(&self) -> bool {
-        self.sessions.len() + self.epochs.len() < self.capacity
+    fn entry(&self, id: [u8; 16], epoch: u64, keep_until: i64) -> Entry {
+        Entry { fingerprint: Fingerprint::of(id, &self.fingerprints), epoch, keep_until }
     }
 
-    fn raise_floor(&self, writer: &mut Writer, floor: i64, keep_until: i64) {
-        writer.floor_keep_until = writer.floor_keep_until.max(keep_until);
-        self.floor.fetch_max(floor, Ordering::AcqRel);
-    }
-
-    fn count(&self) {
-        self.len.store(self.sessions.len() + self.epochs.len() + self.keys.len(), Ordering::Release);
+    fn lowest_epoch(&self, set: &Set, id: [u8; 16]) -> Option<u64> {
+        if set.len() == 0 { None } else { set.lookup(Fingerprint::of(id, &self.fingerprints)) }
     }
 }

@@ -1,0 +1,45 @@
+//! What can be told to the revoked set, and what it is asked about.
+
+/// One thing that no longer admits anybody. Times are unix milliseconds; after `keep_until` every token that the entry
+/// could have stopped has expired by itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Revocation {
+    /// The session is over.
+    Session {
+        /// Which session.
+        sid: [u8; 16],
+        /// How long the entry matters.
+        keep_until: i64,
+    },
+    /// Whatever was issued to the user under a lower epoch is void.
+    Epoch {
+        /// Which user.
+        user: [u8; 16],
+        /// The lowest epoch that still counts.
+        epoch: u64,
+        /// How long the entry matters.
+        keep_until: i64,
+    },
+    /// Signatures by the key no longer count.
+    Key {
+        /// The name of the key.
+        kid: String,
+        /// How long the entry matters.
+        keep_until: i64,
+    },
+}
+
+/// By what a credential can be revoked. A cached session row has no `kid`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Marks<'a> {
+    /// The session that it belongs to.
+    pub sid: [u8; 16],
+    /// The user, if it speaks for one.
+    pub user: Option<[u8; 16]>,
+    /// The user's epoch when it was issued.
+    pub uep: u64,
+    /// When session and user were read, in unix milliseconds.
+    pub rat: i64,
+    /// The key that signed it.
+    pub kid: Option<&'a str>,
+}
