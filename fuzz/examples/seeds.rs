@@ -59,6 +59,12 @@ fn payloads() -> std::io::Result<()> {
         let payload = jws::verify(&token, &KEYS[3].verifying_key()).expect("it was signed").payload;
         write("claims", &format!("good-{name}"), &payload)?;
         write("claims", &format!("bad-{name}-cut"), &payload[..payload.len() - 1])?;
+        let with = |members: &str| [&payload[..payload.len() - 1], members.as_bytes(), b"}"].concat();
+        let deep = r#","a":{"b":[[[[[{"":-1}]]]]],"c":{}},"d":[null,true,false,"x",0]"#;
+        write("claims", &format!("good-{name}-own"), with(deep))?;
+        write("claims", &format!("bad-{name}-own-deeper"), with(&deep.replace("{}", "[[[[[[[]]]]]]]")))?;
+        write("claims", &format!("bad-{name}-own-twice"), with(r#","a":{"b":1,"c":2,"b":3}"#))?;
+        write("claims", &format!("bad-{name}-own-like-ours"), with(r#","a":1,"roles":["admin"]"#))?;
         let mut members: Value = serde_json::from_slice(&payload).expect("JSON");
         members["aud"] = json!(["https://other.example", "https://api.example"]);
         members["unknown"] = json!({ "list": [1, -0.5e3, null, true, "\u{1f511}\u{0}"] });

@@ -42,3 +42,9 @@ pub(crate) const CHROMIUM: [&str; 4] = ["chromium", "chromium-browser", "google-
 pub(crate) fn python_environment() -> PathBuf {
     root().join(".work/python")
 }
+
+/// WebAssembly with a libc, which the cryptographic library needs.
+pub(crate) const WASM: &str = "wasm32-wasip1";
+
+/// Where Debian's package `wasi-libc` puts them.
+pub(crate) const WASI_HEADERS: &str = "/usr/include/wasm32-wasi";

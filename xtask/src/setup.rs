@@ -1,4 +1,4 @@
-//! Installs what the tests need: Debian packages, a Python environment, Node packages.
+//! Installs what the tests need: Debian packages, a target of the compiler, a Python environment, Node packages.
 
 use std::fs;
 use std::path::Path;
@@ -6,12 +6,15 @@ use std::process::Command;
 
 use anyhow::{Context, bail};
 
-use crate::place::{CHROMIUM, has_postgres, program, python_environment, root};
+use crate::place::{CHROMIUM, WASI_HEADERS, WASM, has_postgres, program, python_environment, root};
 use crate::test::Part;
 
 /// Sets up what these parts need; what is there already is left alone.
 pub(crate) fn run(parts: &[Part]) -> anyhow::Result<()> {
     debian_packages(parts)?;
+    if parts.contains(&Part::Wasm) {
+        wasm()?;
+    }
     if parts.contains(&Part::Python) {
         python()?;
     }
@@ -23,13 +26,17 @@ pub(crate) fn run(parts: &[Part]) -> anyhow::Result<()> {
 
 fn debian_packages(parts: &[Part]) -> anyhow::Result<()> {
     let (python, browser) = (parts.contains(&Part::Python), parts.contains(&Part::Browser));
-    let node = browser || parts.contains(&Part::Node);
+    let wasm = parts.contains(&Part::Wasm);
+    let packages = browser || parts.contains(&Part::Node);
+    let node = packages || wasm;
     let needs = [
         (POSTGRES, parts.contains(&Part::Rust) && !has_postgres()),
         ("valgrind", parts.contains(&Part::Rust) && program(&["valgrind"]).is_none()),
         ("python3-venv", python && !succeeds("python3", &["-c", "import venv, ensurepip"])),
         ("nodejs", node && program(&["node"]).is_none()),
-        ("npm", node && program(&["npm"]).is_none()),
+        ("npm", packages && program(&["npm"]).is_none()),
+        ("clang", wasm && program(&["clang"]).is_none()),
+        ("wasi-libc", wasm && !Path::new(WASI_HEADERS).is_dir()),
         ("chromium", browser && program(&CHROMIUM).is_none()),
     ];
     let missing: Vec<&str> = needs.iter().filter(|(_, is_missing)| *is_missing).map(|(package, _)| *package).collect();
@@ -63,6 +70,19 @@ fn without_main_cluster() -> anyhow::Result<()> {
     let kept = text.lines().filter(|line| !line.trim_start().starts_with("create_main_cluster"));
     let lines: Vec<&str> = kept.chain(["create_main_cluster = false", ""]).collect();
     fs::write(file, lines.join("\n")).with_context(|| format!("cannot write {}", file.display()))
+}
+
+/// Adds the target to the toolchain that builds this project.
+fn wasm() -> anyhow::Result<()> {
+    let print = ["--print", "target-libdir", "--target", WASM];
+    let printed = Command::new("rustc").args(print).current_dir(root()).output();
+    let folder = printed.map(|printed| String::from_utf8_lossy(&printed.stdout).trim().to_owned());
+    if folder.is_ok_and(|folder| Path::new(&folder).is_dir()) {
+        println!("target {WASM}: there already");
+        return Ok(());
+    }
+    println!("target {WASM}: installing");
+    done(Command::new("rustup").args(["target", "add", WASM]).current_dir(root()))
 }
 
 fn python() -> anyhow::Result<()> {

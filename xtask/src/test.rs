@@ -5,7 +5,7 @@ use std::process::Command;
 use clap::ValueEnum;
 
 use crate::counted::{self, Runner};
-use crate::place::{CHROMIUM, cargo, program, python_environment, root, server_binary};
+use crate::place::{CHROMIUM, WASI_HEADERS, WASM, cargo, program, python_environment, root, server_binary};
 use crate::setup;
 use crate::steps::{Outcome, Ran, Step};
 
@@ -20,6 +20,8 @@ pub(crate) struct Test {
 pub(crate) enum Part {
     /// `cargo test`: units, documentation examples, and the server over HTTP, on `SQLite` and on `PostgreSQL`
     Rust,
+    /// The token crate as WebAssembly
+    Wasm,
     /// Flask and `PyJWT` programs that trust our tokens
     Python,
     /// A Node program that trusts our tokens
@@ -33,12 +35,16 @@ impl Test {
     pub(crate) fn steps(self) -> Vec<Step> {
         let parts = if self.only.is_empty() { Part::value_variants().to_vec() } else { self.only };
         let has = |part| parts.contains(&part);
-        let (rust, python, node, browser) = (has(Part::Rust), has(Part::Python), has(Part::Node), has(Part::Browser));
+        let (rust, wasm, python) = (has(Part::Rust), has(Part::Wasm), has(Part::Python));
+        let (node, browser) = (has(Part::Node), has(Part::Browser));
         let mut steps = Vec::new();
         steps.push(Step::new("set-up", move || setup::run(&parts).into()));
         if rust {
             steps.push(Step::new("rust tests", rust_tests));
             steps.push(Step::new("on postgresql", postgres_tests));
+        }
+        if wasm {
+            steps.push(Step::new("webassembly", wasm_tests));
         }
         if python || node || browser {
             steps.push(Step::new("build", || passes(cargo(&["build", "--package", "watchword"]))));
@@ -76,6 +82,16 @@ fn rust_tests() -> Ran {
 fn postgres_tests() -> Ran {
     let mut tests = cargo(&["test", "--package", "watchword", "--test", "it", "--no-fail-fast"]);
     tests.env("WATCHWORD_TEST_DATABASE", "postgres");
+    counted::run(tests, Runner::Cargo)
+}
+
+/// Those tests of `token` that need no new keys: the cryptographic library, which is not optimized here, takes long to make one.
+fn wasm_tests() -> Ran {
+    let mut tests = cargo(&["test", "--package", "watchword-token", "--target", WASM, "--no-fail-fast"]);
+    tests.args(["--test", "rfc", "--test", "wycheproof", "--test", "fuzz_corpus"]);
+    tests.env("CARGO_TARGET_WASM32_WASIP1_RUNNER", "node --no-warnings tests/wasi.mjs");
+    // The library's C needs a libc; it asks for threads, which this target has not.
+    tests.env("CFLAGS_wasm32_wasip1", format!("-isystem {WASI_HEADERS} -no-pthread"));
     counted::run(tests, Runner::Cargo)
 }
 

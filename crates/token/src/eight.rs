@@ -21,7 +21,7 @@ pub(crate) fn digits(text: &[u8]) -> Option<(u64, usize)> {
         value = value.checked_mul(10)?.checked_add(digit.into())?;
         length += 1;
     }
-    let is_one_spelling = length == 1 || (length > 1 && text[0] != b'0');
+    let is_one_spelling = length > 0 && (length == 1 || text[0] != b'0');
     is_one_spelling.then_some((value, length))
 }
 
@@ -81,7 +81,10 @@ mod tests {
         }
 
         #[test]
-        fn no_eight_bytes_are_mistaken_for_digits(bytes: [u8; 8]) {
+        fn eight_bytes_are_digits_only_if_each_of_them_is(digits in "[0-9]{8}", at in 0..8_usize, other: u8) {
+            let mut bytes: [u8; 8] = digits.as_bytes().try_into().unwrap();
+            prop_assert_eq!(all_digits(bytes), digits.parse().ok());
+            bytes[at] = other;
             let text = str::from_utf8(&bytes).ok().filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
             prop_assert_eq!(all_digits(bytes), text.and_then(|text| text.parse().ok()));
         }

@@ -61,7 +61,7 @@ pub fn sign_with_extra(
     claims: &Claims,
     extra: &Map<String, Value>,
 ) -> Result<String, ExtraRefused> {
-    if let Some(name) = extra.keys().find(|name| RESERVED.contains(&name.as_str())) {
+    if let Some(name) = extra.keys().find(|name| is_reserved(name)) {
         return Err(ExtraRefused::Reserved(name.clone()));
     }
     let mut payload = claims.to_json(profile);
@@ -74,6 +74,11 @@ pub fn sign_with_extra(
     shape::check(&payload, shape::CLAIMS).map_err(|_| ExtraRefused::TooMuch)?;
     let token = jws::sign_after(key.header(profile), key, &payload);
     if token.len() > jws::MAX_TOKEN_BYTES { Err(ExtraRefused::TooMuch) } else { Ok(token) }
+}
+
+/// Whether a claim of this name is ours, or somebody else's but not an application's.
+pub(crate) fn is_reserved(name: &str) -> bool {
+    RESERVED.contains(&name)
 }
 
 /// Why an application's own claims were not signed.

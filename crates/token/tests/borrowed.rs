@@ -84,6 +84,7 @@ proptest! {
         let seen = verified.claims();
         for (list, was) in [(&seen.aud, &claims.aud), (&seen.roles, &claims.roles), (&seen.amr, &claims.amr)] {
             prop_assert_eq!(&list.to_vec(), was);
+            prop_assert_eq!(list.to_vec().capacity(), was.len(), "no more memory than it needs");
             prop_assert_eq!(list.is_empty(), was.is_empty());
             prop_assert!(was.iter().all(|text| list.contains(text)) && !list.contains("elsewhere"));
         }

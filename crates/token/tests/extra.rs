@@ -4,6 +4,7 @@ mod support;
 
 use serde_json::{Map, Value, json};
 use support::{KEYS, NOW, claims, expectation, judge, key, key_set, payload};
+use token::jws::MAX_TOKEN_BYTES;
 use token::{Algorithm, ExtraRefused, Profile, Room, inspect, sign, sign_with_extra, verify_in};
 
 fn signed(profile: Profile, extra: &Value) -> Result<String, ExtraRefused> {
@@ -56,4 +57,19 @@ fn what_no_verifier_would_read_is_not_signed() {
     }
     let long = json!({ "x": "y".repeat(5_000) });
     assert_eq!(judge(&signed(Profile::Rfc9068, &long).expect("it fits")), Ok(claims()));
+}
+
+#[test]
+fn what_fills_a_token_to_its_last_byte_is_signed_and_read() {
+    let of = |key, bytes| {
+        let extra = json!({ "x": "y".repeat(bytes) });
+        sign_with_extra(key, Profile::Rfc9068, &claims(), extra.as_object().unwrap())
+    };
+    // base64url leaves out one length in four; signatures of another length reach it.
+    let keys = [key(Algorithm::EdDSA), key(Algorithm::Hs256)];
+    let mut tries = keys.into_iter().flat_map(|key| (5_400..5_900).map(move |bytes| (key, bytes)));
+    let is_exact = |token: &str| token.len() == MAX_TOKEN_BYTES;
+    let (key, bytes) = tries.find(|(key, bytes)| of(key, *bytes).is_ok_and(|token| is_exact(&token))).expect("one is");
+    assert_eq!(judge(&of(key, bytes).expect("it fits")), Ok(claims()));
+    assert_eq!(of(key, bytes + 1), Err(ExtraRefused::TooMuch));
 }

@@ -1,10 +1,14 @@
-//! Reads a payload that is exactly as this crate writes it. All else, members in another order or escaped, unknown ones,
-//! bad ones, is left to the strict reader, which also names what is wrong; so nothing is judged here.
+//! Reads a payload that is exactly as this crate writes it. All else, members in another order or escaped, bad ones, is left
+//! to the strict reader, which also names what is wrong; so nothing is judged here.
+
+mod text;
+mod unknown;
 
 use std::borrow::Cow;
 
 use crate::claims::{ACCESS, parse_id};
-use crate::{ClaimsRef, Profile, Strings, eight};
+use crate::{ClaimsRef, Profile, Strings};
+use text::Text;
 
 /// The claims, the same that the strict reader finds; `None` where it has to be asked.
 #[inline(always)]
@@ -33,7 +37,8 @@ pub(crate) fn read(json: &[u8], profile: Profile) -> Option<ClaimsRef<'_>> {
     let uep = text.unsigned(br#","uep":"#)?;
     let rat = text.signed(br#","rat":"#)?;
     let is_flask = kind == Some(ACCESS) && fresh.is_some() && nbf.is_some();
-    if text.0 != "}" || (profile == Profile::FlaskJwtExtended && !is_flask) {
+    let is_all = text.0 == "}" || text.ends_after_unknown();
+    if !is_all || (profile == Profile::FlaskJwtExtended && !is_flask) {
         return None;
     }
     Some(ClaimsRef {
@@ -57,138 +62,11 @@ pub(crate) fn read(json: &[u8], profile: Profile) -> Option<ClaimsRef<'_>> {
     })
 }
 
-/// What is left to read. Each method takes the very bytes that have to come first; their length is known when this is
-/// compiled, so that comparing them takes one or two instructions.
-struct Text<'a>(&'a str);
-
-impl<'a> Text<'a> {
-    /// Text without escapes, so that a quotation mark always ends a string.
-    fn new(json: &'a [u8]) -> Option<Self> {
-        // Without a branch, so that many bytes are compared at once.
-        let special = json.iter().fold(0, |found, byte| found | u8::from(*byte < b' ') | u8::from(*byte == b'\\'));
-        if json.len() > MAX_BYTES || special != 0 {
-            return None;
-        }
-        str::from_utf8(json).ok().map(Self)
-    }
-
-    #[inline]
-    fn begins<const N: usize>(&self, name: &[u8; N]) -> bool {
-        self.0.as_bytes().first_chunk() == Some(name)
-    }
-
-    #[inline]
-    fn skip<const N: usize>(&mut self, name: &[u8; N]) -> Option<()> {
-        self.0 = self.0.get(N..).filter(|_| self.begins(name))?;
-        Some(())
-    }
-
-    /// `Some(None)` if the member is not there, `None` if it is not readable here.
-    #[expect(clippy::option_option, reason = "so that `?` leaves what cannot be read to the strict reader")]
-    fn optional<const N: usize, T>(
-        &mut self,
-        name: &[u8; N],
-        read: impl FnOnce(&mut Self, &[u8; N]) -> Option<T>,
-    ) -> Option<Option<T>> {
-        if self.begins(name) { read(self, name).map(Some) } else { Some(None) }
-    }
-
-    /// A string; its first quotation mark is the last byte of `name`.
-    fn string<const N: usize>(&mut self, name: &[u8; N]) -> Option<&'a str> {
-        self.skip(name)?;
-        self.string_begun()
-    }
-
-    /// A string that is likely to be as long as an id: its length is guessed, and looked for only if that is wrong.
-    fn id<const N: usize>(&mut self, name: &[u8; N]) -> Option<&'a str> {
-        self.skip(name)?;
-        let ends = |text: &[u8; ID_BYTES]| text.iter().fold(0, |ends, byte| ends | u8::from(*byte == b'"')) != 0;
-        let text = self.0.as_bytes();
-        if text.get(ID_BYTES) != Some(&b'"') || text.first_chunk().is_none_or(ends) {
-            return self.string_begun();
-        }
-        Some(self.take(ID_BYTES, 1))
-    }
-
-    fn signed<const N: usize>(&mut self, name: &[u8; N]) -> Option<i64> {
-        self.skip(name)?;
-        self.integer()
-    }
-
-    fn unsigned<const N: usize>(&mut self, name: &[u8; N]) -> Option<u64> {
-        self.skip(name)?;
-        self.digits()
-    }
-
-    // One for all names, so that there is little code to fetch and few branches to learn.
-    #[inline(never)]
-    fn string_begun(&mut self) -> Option<&'a str> {
-        let end = eight::quotation_mark(self.0.as_bytes())?;
-        Some(self.take(end, 1))
-    }
-
-    #[inline(never)]
-    fn integer(&mut self) -> Option<i64> {
-        if !self.begins(b"-") {
-            return self.digits()?.try_into().ok();
-        }
-        self.skip(b"-")?;
-        // The strict reader knows that `-0` is no integer.
-        self.digits().filter(|digits| *digits != 0).and_then(|digits| 0_i64.checked_sub_unsigned(digits))
-    }
-
-    #[inline]
-    fn digits(&mut self) -> Option<u64> {
-        let (value, length) = eight::digits(self.0.as_bytes())?;
-        self.take(length, 0);
-        Some(value)
-    }
-
-    /// The next bytes; then some more are left out.
-    #[inline]
-    fn take(&mut self, length: usize, more: usize) -> &'a str {
-        let value = &self.0[..length];
-        self.0 = &self.0[length + more..];
-        value
-    }
-
-    fn boolean<const N: usize>(&mut self, name: &[u8; N]) -> Option<bool> {
-        self.skip(name)?;
-        let value = self.begins(b"true");
-        if value { self.skip(b"true") } else { self.skip(b"false") }.map(|()| value)
-    }
-
-    /// Strings in an array that is not empty; its bracket is the last byte of `name`.
-    fn many<const N: usize>(&mut self, name: &[u8; N]) -> Option<Strings<'a>> {
-        self.skip(name)?;
-        let array = self.0;
-        self.string(b"\"")?;
-        while self.begins(b",") {
-            self.string(b",\"")?;
-        }
-        let array = &array[..array.len() - self.0.len()];
-        self.skip(b"]")?;
-        Some(Strings::written(array))
-    }
-
-    fn one_or_many(&mut self) -> Option<Strings<'a>> {
-        if self.begins(br#","aud":["#) {
-            return self.many(br#","aud":["#);
-        }
-        Some(Strings::one(Cow::Borrowed(self.string(br#","aud":""#)?)))
-    }
-}
-
-/// How long an id is where it is a UUID.
-const ID_BYTES: usize = 36;
-
-/// So short that it cannot have more items than the strict reader allows: an item takes three bytes.
-const MAX_BYTES: usize = 2_048;
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
+    use super::text::MAX_BYTES;
     use super::*;
     use crate::{Claims, strictly};
 
@@ -271,16 +149,45 @@ mod tests {
         assert_eq!(read(b"{\"iss\":\"\xff\"}", Profile::Rfc9068), None);
     }
 
+    /// What may stand behind a colon, and some of what may not.
+    fn any_value() -> impl Strategy<Value = String> {
+        let good = prop::sample::select(vec!["1", "-7", "0", "\"\"", "\"x\"", "null", "true", "false", "[]", "{}"]);
+        let other = prop::sample::select(vec!["-0", "1.5", "1e9", "1e999", "01", "-", "\"\\u0061\"", "x", "", " 1"]);
+        prop_oneof![20 => good, 1 => other].prop_map(str::to_owned).prop_recursive(9, 24, 3, |inner| {
+            let array = prop::collection::vec(inner.clone(), 0..3).prop_map(|values| format!("[{}]", values.join(",")));
+            prop_oneof![array, any_members(inner).prop_map(|members| format!("{{{members}}}"))]
+        })
+    }
+
+    fn any_members(value: impl Strategy<Value = String>) -> impl Strategy<Value = String> {
+        let name = prop::sample::select(vec!["a", "b", "c", "", "exp", "nbf", "cnf", "\\u0061", "\u{fc}"]);
+        let member = (name, value).prop_map(|(name, value)| format!("\"{name}\":{value}"));
+        prop::collection::vec(member, 0..4).prop_map(|members| members.join(","))
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(4_000))]
 
         #[test]
+        fn whatever_is_passed_over_here_is_passed_over_strictly(is_flask: bool, members in any_members(any_value())) {
+            let profile = if is_flask { Profile::FlaskJwtExtended } else { Profile::Rfc9068 };
+            let mut json = claims().to_json(profile);
+            json.pop();
+            both(format!("{},{members}}}", String::from_utf8(json).unwrap()).as_bytes());
+        }
+
+        #[test]
         fn whatever_is_read_here_reads_the_same_strictly(
             is_flask: bool,
+            has_more: bool,
             cuts in prop::collection::vec((any::<prop::sample::Index>(), 0..4_usize, "[]\\[{}\",:a-f0-9.\\\\ -]{0,3}"), 0..3),
         ) {
             let profile = if is_flask { Profile::FlaskJwtExtended } else { Profile::Rfc9068 };
             let mut json = claims().to_json(profile);
+            if has_more {
+                json.pop();
+                json.extend(br#","a":{"b":[1,"x"],"c":-2},"d":null}"#);
+            }
             for (at, gone, more) in cuts {
                 let at = at.index(json.len());
                 json.splice(at..(at + gone).min(json.len()), more.bytes());
