@@ -45,6 +45,7 @@ mod checker;
 mod client;
 #[cfg(feature = "client")]
 mod clock;
+pub mod feed;
 #[cfg(feature = "client")]
 mod policy;
 mod refused;

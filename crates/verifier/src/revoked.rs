@@ -35,6 +35,38 @@ pub enum Revocation {
         /// How long the entry matters.
         keep_until: i64,
     },
+    /// Whatever was read up to a moment is void, whoever it belongs to.
+    Everybody {
+        /// The latest `rat` that is refused.
+        read_until: i64,
+        /// How long the entry matters.
+        keep_until: i64,
+    },
+    /// Whatever a client was given up to a moment is void.
+    Client {
+        /// Which client.
+        client_id: String,
+        /// The latest `rat` that is refused.
+        read_until: i64,
+        /// How long the entry matters.
+        keep_until: i64,
+    },
+}
+
+impl Revocation {
+    /// The longest name of a key or a client, in bytes.
+    pub const MAX_NAME_BYTES: usize = 256;
+
+    /// How long the entry matters.
+    pub fn keep_until(&self) -> i64 {
+        match self {
+            Self::Session { keep_until, .. }
+            | Self::Epoch { keep_until, .. }
+            | Self::Key { keep_until, .. }
+            | Self::Everybody { keep_until, .. }
+            | Self::Client { keep_until, .. } => *keep_until,
+        }
+    }
 }
 
 /// By what a credential can be revoked. A cached session row has no `kid`.
@@ -155,6 +187,12 @@ impl Revoked {
                 } else {
                     self.raise_floor(&mut writer, i64::MAX, *keep_until);
                 }
+            }
+            Revocation::Everybody { read_until, keep_until } => {
+                self.raise_floor(&mut writer, *read_until, *keep_until);
+            }
+            Revocation::Client { read_until, keep_until, .. } => {
+                self.raise_floor(&mut writer, *read_until, *keep_until);
             }
         }
         self.count();

@@ -1,0 +1,13 @@
+//! The revocation feed: learning from the issuer, within milliseconds, what has been withdrawn, and knowing how much is known.
+//!
+//! The protocol is described in `docs/revocation-feed.md`.
+
+mod frame;
+mod freshness;
+mod log;
+mod seen;
+
+pub use frame::{Frame, Frames, Position, Watermark};
+pub use freshness::{Freshness, Moment, View};
+pub use log::{Answer, Log};
+pub use seen::Seen;
