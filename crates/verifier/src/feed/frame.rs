@@ -1,5 +1,6 @@
 //! What answers of the revocation feed are made of: frames, as `docs/revocation-feed.md` lays them out.
 
+use super::View;
 use crate::Revocation;
 
 /// One frame.
@@ -24,6 +25,13 @@ pub struct Watermark {
     pub now_ms: i64,
     /// Where to go on.
     pub position: Position,
+}
+
+impl Watermark {
+    /// How things stood where it was made.
+    pub fn view(&self) -> View {
+        View { now_ms: self.now_ms, age_ms: i64::from(self.age_ms) }
+    }
 }
 
 /// Up to where somebody has been told. Opaque: only who made it can read it.

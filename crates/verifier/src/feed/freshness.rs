@@ -4,37 +4,21 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
 
-use super::Watermark;
-
-/// A reading of both clocks. The steady one is nobody's to set but may stand still while the machine sleeps; the wall clock
-/// goes on, but may be set. Between two readings as much time has passed as whichever says more.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Moment {
-    /// Milliseconds since some moment, by the steady clock.
-    pub steady_ms: i64,
-    /// Milliseconds of unix time, by the wall clock.
-    pub wall_ms: i64,
-}
-
-impl Moment {
-    /// Milliseconds that have passed since an earlier moment: never fewer than really did, if either clock went on.
-    fn since(self, earlier: Self) -> i64 {
-        let steady = self.steady_ms.saturating_sub(earlier.steady_ms);
-        steady.max(self.wall_ms.saturating_sub(earlier.wall_ms))
-    }
-}
-
 /// What has been proven so far. Readers never wait.
+///
+/// Its moments are milliseconds of one clock that never goes back, and that goes on as a steady clock does or as the wall
+/// clock does, whichever goes further: a steady clock may stand still while the machine sleeps.
 #[derive(Default)]
 pub struct Freshness(ArcSwapOption<Proofs>);
 
 /// What the answers so far have proven.
 #[derive(Clone, Copy)]
 struct Proofs {
-    /// Everything committed this long before this moment is known.
-    known: (Moment, i64),
-    /// The issuer's clock showed at most this, at this moment.
-    issuer: (Moment, i64),
+    /// Everything committed before this moment is known.
+    known: i64,
+    /// When the question was sent to which the issuer's clock showed at most what follows.
+    asked: i64,
+    issuer: i64,
 }
 
 /// How things stand at a moment.
@@ -47,52 +31,36 @@ pub struct View {
 }
 
 impl Freshness {
-    /// Takes note of an answer whose every frame was known and has been applied. `asked` is when the question was sent.
+    /// Takes note of how things stood on the other side when it answered, once everything in the answer has been applied.
+    /// `asked` is when the question was sent.
     ///
     /// ```
-    /// use verifier::feed::{Freshness, Moment, Position, Watermark};
-    /// let position = Position::parse("p").unwrap();
+    /// use verifier::feed::{Freshness, View};
     /// let freshness = Freshness::default();
-    /// let at = |ms| Moment { steady_ms: ms, wall_ms: ms };
-    /// assert!(freshness.at(at(0)).is_none(), "nothing has been proven yet");
+    /// assert!(freshness.at(0).is_none(), "nothing has been proven yet");
     ///
-    /// freshness.learn(at(1_000), &Watermark { age_ms: 20, now_ms: 500_000, position });
-    /// let view = freshness.at(at(1_300)).unwrap();
+    /// freshness.learn(1_000, View { age_ms: 20, now_ms: 500_000 });
+    /// let view = freshness.at(1_300).unwrap();
     /// assert_eq!((view.age_ms, view.now_ms), (320, 500_300));
     /// ```
-    pub fn learn(&self, asked: Moment, watermark: &Watermark) {
-        let age = i64::from(watermark.age_ms);
+    pub fn learn(&self, asked: i64, then: View) {
+        let new = Proofs { known: asked.saturating_sub(then.age_ms), asked, issuer: then.now_ms };
         self.0.rcu(|proofs| {
-            let new = Proofs { known: (asked, age), issuer: (asked, watermark.now_ms) };
-            Some(Arc::new(match proofs.as_deref() {
-                None => new,
-                Some(old) => Proofs {
-                    // Two questions may have been under way at once, and the answer of an older node may say less.
-                    known: if new.is_later(old) { new.known } else { old.known },
-                    issuer: if asked.steady_ms >= old.issuer.0.steady_ms { new.issuer } else { old.issuer },
-                },
-            }))
+            // Two questions may have been under way at once, and the answer of an older node may say less.
+            let known = proofs.as_deref().map_or(new.known, |old| old.known.max(new.known));
+            let latest = proofs.as_deref().filter(|old| old.asked > new.asked).unwrap_or(&new);
+            Some(Arc::new(Proofs { known, ..*latest }))
         });
     }
 
     /// How things stand. `None` until the first proof: then nothing may be accepted.
     ///
-    /// Read the clocks before the entries are looked at.
-    pub fn at(&self, now: Moment) -> Option<View> {
+    /// Read the clock before the entries are looked at.
+    pub fn at(&self, now: i64) -> Option<View> {
         let proofs = self.0.load();
-        let Proofs { known, issuer } = **proofs.as_ref()?;
-        Some(View {
-            now_ms: issuer.1.saturating_add(now.since(issuer.0)),
-            age_ms: now.since(known.0).saturating_add(known.1),
-        })
-    }
-}
-
-impl Proofs {
-    /// Whether more is known than by the other.
-    fn is_later(&self, other: &Self) -> bool {
-        let moment = |(asked, age): (Moment, i64)| asked.steady_ms.saturating_sub(age);
-        moment(self.known) > moment(other.known)
+        let proofs = proofs.as_deref()?;
+        let now_ms = proofs.issuer.saturating_add(now.saturating_sub(proofs.asked));
+        Some(View { now_ms, age_ms: now.saturating_sub(proofs.known) })
     }
 }
 

@@ -35,21 +35,21 @@ impl Log {
         Self { source: source.into(), state: RwLock::default() }
     }
 
-    /// Adds entries with their numbers. Nothing is missing any more of what `seen` says.
+    /// Adds entries with their numbers. If `seen` says something, nothing of that is missing any more.
     ///
     /// ```
     /// use verifier::Revocation;
     /// use verifier::feed::{Log, Seen};
     /// let log = Log::new("db");
     /// let revocation = Revocation::Session { sid: [1; 16], keep_until: 60_000 };
-    /// log.extend([(7, revocation)], Seen::below(8));
+    /// log.extend([(7, revocation)], Some(Seen::below(8)));
     ///
     /// let everything = log.answer(None, 0, 1_000);
     /// assert_eq!(everything.entries, 1);
     /// let since = log.answer(Some(&everything.position), 0, 1_000);
     /// assert_eq!(since.entries, 0);
     /// ```
-    pub fn extend(&self, entries: impl IntoIterator<Item = (u64, Revocation)>, seen: Seen) {
+    pub fn extend(&self, entries: impl IntoIterator<Item = (u64, Revocation)>, seen: Option<Seen>) {
         let mut state = self.write();
         for (number, revocation) in entries {
             // Whoever reads a log twice hears of an entry twice.
@@ -63,7 +63,9 @@ impl Log {
                 state.entries.insert((number, next), revocation);
             }
         }
-        state.seen = seen;
+        if let Some(seen) = seen {
+            state.seen = seen;
+        }
     }
 
     /// What came since a position; everything, without one or with one that is none of this log. The knowledge of this log
@@ -91,6 +93,17 @@ impl Log {
         let state = self.read();
         let mut newer = state.entries.range((since.lowest_missing(), 0)..);
         newer.any(|((number, _), _)| !since.has(*number))
+    }
+
+    /// The number of the latest entry that says this.
+    pub fn number_of(&self, revocation: &Revocation) -> Option<u64> {
+        let state = self.read();
+        state.entries.iter().rev().find(|(_, known)| *known == revocation).map(|((number, _), _)| *number)
+    }
+
+    /// What somebody has seen who stands at this position; nothing that is known, if it is none of this log.
+    pub fn seen_by(&self, position: &Position) -> Option<Seen> {
+        Seen::parse(position, &self.source)
     }
 
     /// Where somebody stands who has been told everything.

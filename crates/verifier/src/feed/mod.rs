@@ -4,10 +4,18 @@
 
 mod frame;
 mod freshness;
+#[cfg(feature = "serve")]
+mod listeners;
 mod log;
 mod seen;
+#[cfg(feature = "serve")]
+mod serve;
 
 pub use frame::{Frame, Frames, Position, Watermark};
-pub use freshness::{Freshness, Moment, View};
+pub use freshness::{Freshness, View};
+#[cfg(feature = "serve")]
+pub use listeners::Listener;
 pub use log::{Answer, Log};
 pub use seen::Seen;
+#[cfg(feature = "serve")]
+pub use serve::Feed;
