@@ -2,6 +2,7 @@
 
 mod connect;
 mod fetch;
+mod follow;
 mod issuer;
 mod keys;
 mod sessions;
@@ -18,6 +19,7 @@ pub use issuer::ConnectError;
 
 use crate::web::{self, Presented};
 use crate::{Authenticated, Checker, Clock, Policy, Refused, Rejection};
+use follow::Following;
 use keys::{Keys, Looked};
 use sessions::Sessions;
 
@@ -31,6 +33,7 @@ pub struct Verifier(Arc<Shared>);
 struct Shared {
     keys: Arc<Keys>,
     sessions: Option<Arc<Sessions>>,
+    following: Option<Arc<Following>>,
     clock: Clock,
     issuer: String,
     origins: Vec<String>,
