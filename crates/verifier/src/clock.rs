@@ -22,7 +22,10 @@ enum Source {
         /// The latest that the wall clock ever was ahead of the time since the start, in milliseconds.
         ahead: Arc<AtomicI64>,
     },
-    Manual { start_ms: i64, now_ms: Arc<AtomicI64> },
+    Manual {
+        start_ms: i64,
+        now_ms: Arc<AtomicI64>,
+    },
 }
 
 /// A duration in milliseconds; one that is too long for that is as good as for ever.

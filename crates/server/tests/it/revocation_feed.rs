@@ -199,7 +199,9 @@ async fn what_cannot_be_asked_is_refused_with_words() {
     let server = TestServer::start().await;
     let follower = Follower::of(&server).await;
     let long = "a".repeat(2_049);
-    for query in ["position=", "position=a%20b", &format!("position={long}"), "wait=25001", "wait=x", "name=a%2Fb", "other=1"] {
+    for query in
+        ["position=", "position=a%20b", &format!("position={long}"), "wait=25001", "wait=x", "name=a%2Fb", "other=1"]
+    {
         let response = follower.send(&format!("/revocations?{query}")).await;
         assert_eq!(response.status(), StatusCode::BAD_REQUEST, "{query}");
     }

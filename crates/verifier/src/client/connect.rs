@@ -4,6 +4,7 @@ use std::fmt;
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 
 use http::HeaderValue;
@@ -11,9 +12,9 @@ use token::{Expectation, Profile};
 use tokio::time::interval;
 
 use super::fetch::Fetch;
+use super::follow::{Follower, Following};
 use super::issuer::{self, ConnectError, Issuer};
 use super::keys::Keys;
-use super::follow::{Follower, Following};
 use super::sessions::Sessions;
 use super::{Shared, Verifier};
 use crate::{Checker, Clock};
@@ -167,12 +168,14 @@ impl Connect {
             }
         };
         let names = (self.issuer.clone(), audience);
-        let sessions = session
-            .map(|endpoint| Arc::new(Sessions::new(fetch, endpoint, self.clock.clone(), names, self.cookies_fresh)));
+        let sessions = session.map(|endpoint| {
+            Arc::new(Sessions::new(fetch, endpoint, self.clock.clone(), names, self.cookies_fresh, following.clone()))
+        });
         Ok(Verifier(Arc::new(Shared {
             keys,
             sessions,
             following,
+            admitted_stale: AtomicU64::new(0),
             clock: self.clock.clone(),
             issuer: self.issuer.clone(),
             origins: self.origins.clone(),

@@ -4,15 +4,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{ACCEPT, AUTHORIZATION, CACHE_CONTROL, COOKIE};
+use http::header::{ACCEPT, AUTHORIZATION, CACHE_CONTROL, HeaderName};
 use http::{HeaderMap, HeaderValue, Request, StatusCode, Uri};
 use http_body_util::{BodyExt, Empty, Limited};
 use hyper_rustls::{ConfigBuilderExt, HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use tokio::time::timeout;
 use rustls::{ClientConfig, RootCertStore};
+use tokio::time::timeout;
 
 /// A client for one issuer. Cheap to clone; clones share connections.
 #[derive(Clone)]
@@ -93,14 +93,14 @@ impl Fetch {
         Ok(Self(client))
     }
 
-    /// Asks, with a cookie if there is one to ask about.
+    /// Asks, with a credential if there is one to ask about.
     pub(super) async fn get(
         &self,
         uri: &Uri,
-        cookie: Option<HeaderValue>,
+        credential: Option<(HeaderName, HeaderValue)>,
         patience: Duration,
     ) -> Result<Answer, FetchError> {
-        match timeout(patience, self.exchange(uri, cookie)).await {
+        match timeout(patience, self.exchange(uri, credential)).await {
             Ok(answer) => answer,
             Err(_) => Err(FetchError::Slow { uri: uri.clone(), seconds: patience.as_secs() }),
         }
@@ -137,11 +137,11 @@ impl Fetch {
         Err(FetchError::Status { uri: uri.clone(), status: answer.status })
     }
 
-    async fn exchange(&self, uri: &Uri, cookie: Option<HeaderValue>) -> Result<Answer, FetchError> {
+    async fn exchange(&self, uri: &Uri, credential: Option<(HeaderName, HeaderValue)>) -> Result<Answer, FetchError> {
         let unreachable = |why: String| FetchError::Unreachable { uri: uri.clone(), why };
         let mut request = Request::get(uri.clone()).header(ACCEPT, "application/json");
-        if let Some(cookie) = cookie {
-            request = request.header(COOKIE, cookie);
+        if let Some((name, value)) = credential {
+            request = request.header(name, value);
         }
         let request = request.body(Empty::new()).map_err(|error| unreachable(error.to_string()))?;
         let response = self.0.request(request).await.map_err(|error| unreachable(root_cause(&error)))?;
@@ -166,8 +166,8 @@ impl Incoming {
                 Err(_) => return Err(FetchError::Slow { uri: self.uri.clone(), seconds: patience.as_secs() }),
             };
             let Some(frame) = frame else { return Ok(None) };
-            let frame = frame
-                .map_err(|error| FetchError::Unreachable { uri: self.uri.clone(), why: root_cause(&error) })?;
+            let frame =
+                frame.map_err(|error| FetchError::Unreachable { uri: self.uri.clone(), why: root_cause(&error) })?;
             if let Ok(data) = frame.into_data() {
                 return Ok(Some(data));
             }

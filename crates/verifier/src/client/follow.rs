@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderValue, Uri};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio::time::{sleep, timeout};
 
 use super::fetch::{Fetch, FetchError, Incoming};
@@ -30,6 +30,16 @@ pub(super) struct Following {
     position: Mutex<Option<Position>>,
     /// That a stream has brought news, which a question is to acknowledge.
     news: Arc<Notify>,
+    /// That something was withdrawn.
+    withdrawn: watch::Sender<()>,
+}
+
+/// What has come in.
+struct Applied {
+    /// Whether all of it was understood.
+    is_whole: bool,
+    /// Whether something was withdrawn.
+    is_news: bool,
 }
 
 /// Why following goes on with a pause.
@@ -65,6 +75,7 @@ impl Following {
             bound: millis(bound),
             position: Mutex::default(),
             news: Arc::default(),
+            withdrawn: watch::Sender::new(()),
         });
         match following.ask(Duration::ZERO).await {
             Ok(()) => {}
@@ -81,9 +92,20 @@ impl Following {
         self.freshness.at(self.clock.passed_ms())
     }
 
-    /// Whether a credential that was read at `rat` is judged by knowledge that is new enough.
-    pub(super) fn is_fresh(&self, view: View, rat: i64) -> bool {
+    /// Whether enough is known to judge a credential that was read at `rat`, with the view that was had before its
+    /// withdrawal was looked for.
+    pub(super) fn is_enough(&self, view: View, rat: i64) -> bool {
         view.age_of(rat) <= self.bound
+    }
+
+    /// Whether enough is known at this moment, for what is looked for from now on.
+    pub(super) fn knows(&self, rat: i64) -> bool {
+        self.view().is_some_and(|view| self.is_enough(view, rat))
+    }
+
+    /// Changes whenever something was withdrawn.
+    pub(super) fn changes(&self) -> watch::Receiver<()> {
+        self.withdrawn.subscribe()
     }
 
     /// Asks what is new; for up to `wait` the answer may be held back.
@@ -101,7 +123,7 @@ impl Following {
         let mut frames = Frames::default();
         frames.push(&bytes);
         let watermark = last_watermark(&bytes).ok_or(Interrupted::CutOff)?;
-        let is_whole = self.apply(&mut frames, watermark.now_ms);
+        let Applied { is_whole, .. } = self.apply(&mut frames, watermark.now_ms);
         self.go_on_from(&watermark);
         if !is_whole {
             return Err(Interrupted::Unknown);
@@ -125,30 +147,30 @@ impl Following {
             has_spoken = true;
             frames.push(&part);
             let now = self.view().map_or(0, |view| view.now_ms);
-            self.apply(&mut frames, now);
+            if self.apply(&mut frames, now).is_news {
+                self.news.notify_one();
+            }
         }
     }
 
-    /// Heeds what has come in. False if some of it is not known.
-    fn apply(&self, frames: &mut Frames, now: i64) -> bool {
-        let (mut is_whole, mut is_news) = (true, false);
+    /// Heeds what has come in.
+    fn apply(&self, frames: &mut Frames, now: i64) -> Applied {
+        let mut applied = Applied { is_whole: true, is_news: false };
         while let Some(frame) = frames.next(now) {
             match frame {
                 Frame::Entry(revocation) => {
                     self.checker.revoked().insert(&revocation, now);
-                    is_news = true;
+                    applied.is_news = true;
                 }
-                Frame::Watermark(watermark) => {
-                    self.go_on_from(&watermark);
-                    if std::mem::take(&mut is_news) {
-                        self.news.notify_one();
-                    }
-                }
+                Frame::Watermark(watermark) => self.go_on_from(&watermark),
                 Frame::End => {}
-                Frame::Unknown => is_whole = false,
+                Frame::Unknown => applied.is_whole = false,
             }
         }
-        is_whole
+        if applied.is_news {
+            self.withdrawn.send_replace(());
+        }
+        applied
     }
 
     fn go_on_from(&self, watermark: &Watermark) {
