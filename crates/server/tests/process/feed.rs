@@ -2,7 +2,7 @@
 //! its bound.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use tokio::io::copy_bidirectional;
@@ -17,61 +17,77 @@ const BOUND: Duration = Duration::from_secs(1);
 /// The way from the verifier to the server, which can be cut so that nobody hears of it: bytes just stay away.
 struct Wire {
     address: SocketAddr,
+    /// Where it leads.
+    to: Arc<Mutex<SocketAddr>>,
     is_cut: watch::Sender<bool>,
 }
 
 impl Wire {
-    /// Leads to wherever `to` says by then.
-    async fn lay(to: Arc<std::sync::OnceLock<SocketAddr>>) -> Self {
+    /// It leads nowhere yet.
+    async fn lay() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
+        let to = Arc::new(Mutex::new(address));
+        let there = Arc::clone(&to);
         let is_cut = watch::Sender::new(false);
         let cut = is_cut.clone();
         tokio::spawn(async move {
             while let Ok((mut near, _)) = listener.accept().await {
-                let (to, mut cut) = (*to.get().unwrap(), cut.subscribe());
+                let (there, mut cut) = (*there.lock().unwrap(), cut.subscribe());
                 tokio::spawn(async move {
-                    let Ok(mut far) = TcpStream::connect(to).await else { return };
+                    let Ok(mut far) = TcpStream::connect(there).await else { return };
                     tokio::select! {
                         _ = copy_bidirectional(&mut near, &mut far) => {}
-                        _ = cut.wait_for(|is_cut| *is_cut) => {
+                        () = until(&mut cut, true) => {
                             // Half open: neither side is told, until the wire is whole again.
-                            let _ = cut.wait_for(|is_cut| !is_cut).await;
+                            until(&mut cut, false).await;
                         }
                     }
                 });
             }
         });
-        Self { address, is_cut }
+        Self { address, to, is_cut }
     }
+}
+
+async fn until(cut: &mut watch::Receiver<bool>, expected: bool) {
+    // It fails when the wire is gone, and then so does everything else.
+    let _ = cut.wait_for(|is_cut| *is_cut == expected).await;
 }
 
 /// A server whose address for everybody is a wire, and a verifier at the end of it.
 struct Scene {
-    server: Server,
+    server: Option<Server>,
     wire: Wire,
     verifier: Verifier,
-    _place: Place,
+    place: Place,
 }
 
 impl Scene {
     async fn set() -> Self {
         let place = Place::new();
         place.add_user("kavya");
-        let to = Arc::new(std::sync::OnceLock::new());
-        let wire = Wire::lay(Arc::clone(&to)).await;
-        let url = format!("http://{}", wire.address);
         let added = place.json(&["verifier", "add", "orders", "--json"]);
-        let server = place.serve_with(&["--public-url", &url], &[]);
-        to.set(server.http().address).unwrap();
-        let credential = added["credential"].as_str().unwrap();
-        let verifier = Verifier::from_issuer(url).follow(credential).named("orders-1").bound(BOUND).await.unwrap();
-        Self { server, wire, verifier, _place: place }
+        let wire = Wire::lay().await;
+        let server = Some(Self::serve(&place, &wire));
+        let connect = Verifier::from_issuer(format!("http://{}", wire.address));
+        let connect = connect.follow(added["credential"].as_str().unwrap()).named("orders-1").bound(BOUND);
+        Self { server, verifier: connect.await.unwrap(), wire, place }
+    }
+
+    fn serve(place: &Place, wire: &Wire) -> Server {
+        let server = place.serve_with(&[], &[("WATCHWORD_PUBLIC_URL", &format!("http://{}", wire.address))]);
+        *wire.to.lock().unwrap() = server.http().address;
+        server
+    }
+
+    fn server(&self) -> Http {
+        self.server.as_ref().unwrap().http()
     }
 
     /// Past the wire.
     fn login(&self) -> Reply {
-        let reply = self.server.http().login("kavya");
+        let reply = self.server().login("kavya");
         assert_eq!(reply.status, 200, "{reply:?}");
         reply
     }
@@ -104,7 +120,7 @@ async fn a_logout_reaches_a_verifier_long_before_its_bound_and_closes_what_is_op
         let who = scene.verifier.authenticate(&request.into_parts().0).await.unwrap();
         let verifier = scene.verifier.clone();
         let open = tokio::spawn(async move { verifier.until_withdrawn(&who).await });
-        assert_eq!(scene.server.http().post("/logout", &login.bearer("access_token")).status, 200);
+        assert_eq!(scene.server().post("/logout", &login.bearer("access_token")).status, 200);
         delays.push(scene.until(&login, Err("revoked")).await);
         tokio::time::timeout(SOON, open).await.unwrap().unwrap();
     }
@@ -121,7 +137,7 @@ async fn cut_off_a_verifier_believes_nothing_for_longer_than_its_bound_but_goes_
     assert_eq!((scene.verdict(&ended).await, scene.verdict(&stays).await), (Ok(()), Ok(())));
 
     scene.wire.is_cut.send_replace(true);
-    assert_eq!(scene.server.http().post("/logout", &ended.bearer("access_token")).status, 200);
+    assert_eq!(scene.server().post("/logout", &ended.bearer("access_token")).status, 200);
     let acknowledged = Instant::now();
     let mut last_accepted = Duration::ZERO;
     while acknowledged.elapsed() < BOUND * 2 {
@@ -135,7 +151,7 @@ async fn cut_off_a_verifier_believes_nothing_for_longer_than_its_bound_but_goes_
     assert_eq!(scene.verdict(&stays).await, Err("stale"), "it cannot know whether this one was ended too");
     assert!(scene.verifier.age().unwrap() > BOUND);
 
-    let refreshed = scene.server.http().post("/refresh", &stays.bearer("refresh_token"));
+    let refreshed = scene.server().post("/refresh", &stays.bearer("refresh_token"));
     assert_eq!(refreshed.status, 200);
     assert_eq!(scene.verdict(&refreshed).await, Ok(()), "the new token proves its session by itself");
 
@@ -162,14 +178,11 @@ async fn a_server_that_is_started_again_is_followed_again() {
     let mut scene = Scene::set().await;
     let login = scene.login();
     assert_eq!(scene.verdict(&login).await, Ok(()));
-    let address = scene.server.http().address;
-    scene.server.stop();
+    scene.server.take().unwrap().stop();
     scene.until(&login, Err("stale")).await;
-    let listen = address.to_string();
-    let url = format!("http://{}", scene.wire.address);
-    scene.server = scene._place.serve_with(&["--listen", &listen, "--public-url", &url], &[]);
+    scene.server = Some(Scene::serve(&scene.place, &scene.wire));
     scene.until(&login, Ok(())).await;
-    assert_eq!(Http { address }.post("/logout", &login.bearer("access_token")).status, 200);
+    assert_eq!(scene.server().post("/logout", &login.bearer("access_token")).status, 200);
     scene.until(&login, Err("revoked")).await;
 }
 
