@@ -12,6 +12,10 @@ pub struct CookieSecret(pub [u8; 32]);
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
 pub struct OneTimeSecret(pub [u8; 32]);
 
+/// What a program shows that follows the revocations: 32 random bytes.
+#[derive(Clone, Zeroize, ZeroizeOnDrop)]
+pub struct VerifierSecret(pub [u8; 32]);
+
 /// The SHA-256 of a random secret: all that the store ever sees of it.
 ///
 /// A plain hash is enough because the secret has 256 random bits (OWASP ASVS 5.0 §6.5.2).
@@ -30,6 +34,13 @@ impl CookieSecret {
 }
 
 impl OneTimeSecret {
+    /// What the store keeps of this secret.
+    pub fn hash(&self) -> SecretHash {
+        SecretHash::of(&self.0)
+    }
+}
+
+impl VerifierSecret {
     /// What the store keeps of this secret.
     pub fn hash(&self) -> SecretHash {
         SecretHash::of(&self.0)

@@ -74,7 +74,7 @@ impl App {
     ) -> Result<Self, StartError> {
         let public_url = config.public_url(bound);
         let keys = Keyring::open(&config, env, &store, clock.now()).await?;
-        let memory = Memory::recall(&config, &public_url, &keys, &store, clock.now()).await?;
+        let memory = Memory::recall(&config, &public_url, &keys, &store, &clock).await?;
         let passwords = Passwords::new(&config.passwords);
         let cookies = CookieNames::of(&public_url);
         Ok(Self(Arc::new(Shared { store, memory, keys, clock, passwords, config, public_url, cookies })))

@@ -4,7 +4,7 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder
 use utoipa::openapi::{Content, Ref, ResponseBuilder};
 use utoipa::{Modify, OpenApi};
 
-use crate::{dashboard, health, login, logout, metadata, published_keys, refresh, session_api};
+use crate::{dashboard, health, login, logout, metadata, published_keys, refresh, revocation_feed, session_api};
 
 /// The whole description.
 #[derive(OpenApi)]
@@ -18,7 +18,8 @@ use crate::{dashboard, health, login, logout, metadata, published_keys, refresh,
         login::submit, refresh::submit, logout::submit,
         dashboard::show, session_api::current, session_api::end_current,
         session_api::list, session_api::end_others, session_api::end_one,
-        metadata::show, published_keys::jwks, health::live, health::ready,
+        metadata::show, published_keys::jwks,
+        revocation_feed::ask, revocation_feed::stream, health::live, health::ready,
     ),
     modifiers(&Credentials, &Errors),
 )]
@@ -41,6 +42,7 @@ impl Modify for Credentials {
         );
         components.add_security_scheme("access_token", bearer("JWT", "From `POST /login` or `POST /refresh`."));
         components.add_security_scheme("refresh_token", bearer("wwr_…", "From `POST /login` or `POST /refresh`."));
+        components.add_security_scheme("verifier", bearer("wwv_…", "From `watchword verifier add`."));
         components.add_security_scheme("session_cookie", SecurityScheme::ApiKey(ApiKey::Cookie(cookie)));
     }
 }

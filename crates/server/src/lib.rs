@@ -32,6 +32,7 @@ mod proofs;
 mod published_keys;
 mod random;
 mod refresh;
+pub mod revocation_feed;
 mod session_api;
 pub mod setup;
 mod signup;

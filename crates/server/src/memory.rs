@@ -9,8 +9,10 @@ use domain::{Account, SecretHash, Session, SessionId, Span, UnixMillis};
 use quick_cache::sync::Cache;
 use store::{Live, Position, Store};
 use token::{Claims, Expectation, KeySet};
+use verifier::feed::{Feed, Freshness, Seen, View};
 use verifier::{Checker, Marks};
 
+use crate::clock::Clock;
 use crate::config::{Config, PublicUrl};
 use crate::failure::Failure;
 use crate::keyring::Keyring;
@@ -21,6 +23,8 @@ pub struct Memory {
     checker: Checker,
     touched: Mutex<Vec<(SessionId, UnixMillis)>>,
     position: Mutex<Position>,
+    freshness: Arc<Freshness>,
+    feed: Arc<Feed>,
     lifetime: Span,
 }
 
@@ -41,18 +45,23 @@ impl Memory {
         public_url: &PublicUrl,
         keys: &Keyring,
         store: &Store,
-        now: UnixMillis,
+        clock: &Clock,
     ) -> Result<Self, store::Error> {
         let audience = config.tokens.audience.as_deref().unwrap_or(public_url.as_str());
         let expect = Expectation::new(keys.profile, public_url.as_str(), audience);
+        let freshness = Arc::new(Freshness::default());
+        let (known, ticking) = (Arc::clone(&freshness), clock.clone());
+        let feed = Feed::new(store.revocations_source().await?, move || known.at(ticking.now().0));
         let memory = Self {
             rows: Cache::new(ROWS),
             checker: Checker::new(expect, keys.known().verifying.clone(), TOKENS),
             touched: Mutex::new(Vec::new()),
             position: Mutex::default(),
+            freshness,
+            feed: Arc::new(feed),
             lifetime: config.tokens.access_lifetime,
         };
-        while memory.catch_up(store, now).await? {}
+        while memory.catch_up(store, clock.now()).await? {}
         Ok(memory)
     }
 
@@ -61,12 +70,29 @@ impl Memory {
         self.checker.replace_keys(keys);
     }
 
-    /// Learns what other processes have revoked since the last call. True if there may be more at once.
+    /// Whether anything at all is known yet.
+    pub fn is_ready(&self, now: UnixMillis) -> bool {
+        self.freshness.at(now.0).is_some()
+    }
+
+    /// What others are told of the revocations.
+    pub fn feed(&self) -> &Arc<Feed> {
+        &self.feed
+    }
+
+    /// Learns what has been revoked since the last call, which began at `now`. True if there may be more at once.
     pub async fn catch_up(&self, store: &Store, now: UnixMillis) -> Result<bool, store::Error> {
         let position = self.position.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let news = store.revocations_since(&position).await?;
-        for revocation in &news.revocations {
-            self.forget(revocation, now);
+        let entries: Vec<_> = news.revocations.iter().map(|revocation| entry(revocation, now)).collect();
+        for (entry, revocation) in entries.iter().zip(&news.revocations) {
+            self.forget(entry, revocation, now);
+        }
+        let seen = news.position.seen().map(|(below, missing)| Seen::below_without(below, missing));
+        self.feed.extend(news.numbers.into_iter().zip(entries).collect(), seen);
+        if !news.has_more {
+            // What was committed before the question was asked has been learnt by now.
+            self.freshness.learn(now.0, View { now_ms: now.0, age_ms: 0 });
         }
         // Should two calls overlap, the later one may step back: hearing of an entry twice is harmless.
         *self.position.lock().unwrap_or_else(PoisonError::into_inner) = news.position;
@@ -76,20 +102,13 @@ impl Memory {
     /// Takes note of what this node itself has just committed.
     pub fn heed(&self, receipt: &Receipt) {
         // The position stays: another process's entry may lie between, and hearing of one twice is harmless.
-        receipt.revocations.iter().for_each(|revocation| self.forget(revocation, receipt.revoked_at));
+        for revocation in &receipt.revocations {
+            self.forget(&entry(revocation, receipt.revoked_at), revocation, receipt.revoked_at);
+        }
     }
 
-    fn forget(&self, revocation: &Revocation, now: UnixMillis) {
-        // Whoever wrote it may have had another clock; this one decides for how long it matters here.
-        let keep_until = revocation.keep_until.max(keep_until(now)).0;
-        let entry = match &revocation.revoked {
-            Revoked::Session(session_id) => verifier::Revocation::Session { sid: session_id.0, keep_until },
-            Revoked::Epoch(user_id, epoch) => {
-                verifier::Revocation::Epoch { user: user_id.0, epoch: *epoch, keep_until }
-            }
-            Revoked::Key(kid) => verifier::Revocation::Key { kid: kid.clone(), keep_until },
-        };
-        self.checker.revoked().insert(&entry, now.0);
+    fn forget(&self, entry: &verifier::Revocation, revocation: &Revocation, now: UnixMillis) {
+        self.checker.revoked().insert(entry, now.0);
         if let Revoked::Session(session_id) = &revocation.revoked {
             self.rows.remove(session_id);
         }
@@ -151,6 +170,7 @@ impl Memory {
             uep: known.account.epoch,
             rat: known.read_at.0,
             kid: None,
+            client_id: None,
         };
         let revoked = self.checker.revoked();
         if !revoked.is_revoked(&marks) {
@@ -200,6 +220,18 @@ impl Memory {
     /// Drops what no longer matters.
     pub fn expire(&self, now: UnixMillis) {
         self.checker.revoked().expire(now.0);
+        self.feed.log().expire(now.0);
+    }
+}
+
+/// A revocation as verifiers have it.
+fn entry(revocation: &Revocation, now: UnixMillis) -> verifier::Revocation {
+    // Whoever wrote it may have had another clock; this one decides for how long it matters here.
+    let keep_until = revocation.keep_until.max(keep_until(now)).0;
+    match &revocation.revoked {
+        Revoked::Session(session_id) => verifier::Revocation::Session { sid: session_id.0, keep_until },
+        Revoked::Epoch(user_id, epoch) => verifier::Revocation::Epoch { user: user_id.0, epoch: *epoch, keep_until },
+        Revoked::Key(kid) => verifier::Revocation::Key { kid: kid.clone(), keep_until },
     }
 }
 

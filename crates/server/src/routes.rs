@@ -9,8 +9,8 @@ use axum::routing::{delete, get, post};
 use crate::app::App;
 use crate::failure::{Failure, page_or_problem};
 use crate::{
-    account, api_docs, dashboard, health, home, layout, login, logout, metadata, published_keys, refresh, session_api,
-    setup, signup,
+    account, api_docs, dashboard, health, home, layout, login, logout, metadata, published_keys, refresh,
+    revocation_feed, session_api, setup, signup,
 };
 
 /// The whole surface of the server.
@@ -59,6 +59,8 @@ fn feed() -> Router<App> {
     Router::new()
         .route("/.well-known/oauth-authorization-server", get(metadata::show))
         .route("/.well-known/jwks.json", get(published_keys::jwks))
+        .route("/revocations", get(revocation_feed::ask))
+        .route("/revocations/stream", get(revocation_feed::stream))
 }
 
 fn ops() -> Router<App> {

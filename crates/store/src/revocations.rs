@@ -16,6 +16,8 @@ pub struct Position(At);
 pub struct News {
     /// At most 10,000 entries; on SQLite in commit order.
     pub revocations: Vec<Revocation>,
+    /// The number of each of them, in the same order: what [`Position::seen`] speaks of.
+    pub numbers: Vec<u64>,
     /// Where to read on.
     pub position: Position,
     /// Whether there is more already.
@@ -35,6 +37,23 @@ enum At {
     Amid { seen: String, reached: String, seq: i64 },
 }
 
+impl Position {
+    /// What has been seen by whoever stands here: every entry with a number below the first, but for those listed. `None`
+    /// while there is more to read.
+    pub fn seen(&self) -> Option<(u64, Vec<u64>)> {
+        match &self.0 {
+            At::Seq(seq) => Some((u64::try_from(*seq).ok()? + 1, Vec::new())),
+            At::Snapshot(snapshot) => {
+                let mut parts = snapshot.split(':');
+                let below = parts.nth(1)?.parse().ok()?;
+                let missing = parts.next()?.split(',').filter(|number| !number.is_empty());
+                Some((below, missing.map(str::parse).collect::<Result<_, _>>().ok()?))
+            }
+            At::Start | At::Amid { .. } => None,
+        }
+    }
+}
+
 /// Most entries in one answer.
 const LIMIT: i64 = 10_000;
 
@@ -42,6 +61,24 @@ const LIMIT: i64 = 10_000;
 const NOTHING: &str = "1:1:";
 
 impl Store {
+    /// Whose numbers those of the entries are. Positions of one source mean nothing in another.
+    pub async fn revocations_source(&self) -> Result<String, Error> {
+        self.read(async |sql| {
+            let text = sql.either(
+                "select value, '' from meta where name = 'revocations_source'",
+                // A dump that is restored elsewhere, or a standby that took over, numbers its transactions anew.
+                "select value, to_hex(system_identifier) || '-' || to_hex(timeline_id) || '-'
+                from meta, pg_control_system(), pg_control_checkpoint() where name = 'revocations_source'",
+            );
+            let source = sql.one(text, &[], |row| {
+                let (drawn, cluster): (i64, String) = (row.take()?, row.take()?);
+                Ok(format!("{cluster}{drawn:x}"))
+            });
+            source.await?.ok_or(Error::broken("meta lacks revocations_source"))
+        })
+        .await
+    }
+
     /// What was committed behind `position`. Nothing is ever missed; on PostgreSQL an entry may come twice when there are
     /// more than one answer holds.
     pub async fn revocations_since(&self, position: &Position) -> Result<News, Error> {
@@ -59,19 +96,20 @@ async fn by_seq(sql: Sql<'_>, at: &At) -> Result<News, Error> {
         At::Seq(seq) => *seq,
         _ => 0,
     };
-    let mut last = after;
+    let (mut last, mut numbers) = (after, Vec::new());
     let revocations = sql
         .all(
             "select seq, kind, key, value, keep_until from revocations where seq > $1 order by seq limit $2",
             &[&after, &LIMIT],
             |row| {
                 last = row.take()?;
+                numbers.push(number(last)?);
                 revocation(row)
             },
         )
         .await?;
     let has_more = revocations.len() as i64 == LIMIT;
-    Ok(News { revocations, position: Position(At::Seq(last)), has_more })
+    Ok(News { revocations, numbers, position: Position(At::Seq(last)), has_more })
 }
 
 /// The difference between the snapshot read last and the one of this statement: what was committed in between, in
@@ -82,13 +120,13 @@ async fn by_snapshot(sql: Sql<'_>, at: &At) -> Result<News, Error> {
         At::Snapshot(seen) => (seen.as_str(), None, 0),
         At::Amid { seen, reached, seq } => (seen.as_str(), Some(reached.as_str()), *seq),
     };
-    let (mut last, mut reached) = (after, String::new());
+    let (mut last, mut reached, mut numbers) = (after, String::new(), Vec::new());
     let revocations = sql
         .all(
-            "select reached, seq, kind, key, value, keep_until
+            "select reached, seq, xid, kind, key, value, keep_until
             from (select coalesce($2, pg_current_snapshot()::text) as reached) as target
             left join lateral (
-                select seq, kind, key, value, keep_until from revocations
+                select seq, xid::text::bigint as xid, kind, key, value, keep_until from revocations
                 where xid >= pg_snapshot_xmin($1::pg_snapshot) and not pg_visible_in_snapshot(xid, $1::pg_snapshot)
                 and seq > $3 order by seq limit $4
             ) as news on true order by seq",
@@ -98,6 +136,7 @@ async fn by_snapshot(sql: Sql<'_>, at: &At) -> Result<News, Error> {
                 // Without news there is one row, of nulls, that says what was reached.
                 let Some(seq) = row.take()? else { return Ok(None) };
                 last = seq;
+                numbers.push(number(row.take()?)?);
                 revocation(row).map(Some)
             },
         )
@@ -105,7 +144,7 @@ async fn by_snapshot(sql: Sql<'_>, at: &At) -> Result<News, Error> {
     let revocations: Vec<_> = revocations.into_iter().flatten().collect();
     let has_more = revocations.len() as i64 == LIMIT;
     let at = if has_more { At::Amid { seen: seen.to_owned(), reached, seq: last } } else { At::Snapshot(reached) };
-    Ok(News { revocations, position: Position(at), has_more })
+    Ok(News { revocations, numbers, position: Position(at), has_more })
 }
 
 /// Adds to the log what this transaction revokes.
@@ -122,6 +161,10 @@ pub(crate) async fn insert(sql: Sql<'_>, revocations: &[Revocation]) -> Result<(
     let rows: Vec<[&dyn Value; 4]> =
         entries.iter().map(|(kind, key, value, until)| [kind as _, key as _, value as _, until as _]).collect();
     sql.run_each("insert into revocations (kind, key, value, keep_until) values ($1, $2, $3, $4)", &rows).await
+}
+
+fn number(stored: i64) -> Result<u64, Error> {
+    u64::try_from(stored).map_err(|_| Error::broken("the number of a revocation is negative"))
 }
 
 fn revocation(row: &mut Columns<'_>) -> Result<Revocation, Error> {

@@ -17,8 +17,15 @@ pub struct Clock(Source);
 
 #[derive(Clone, Debug)]
 enum Source {
-    System(Instant),
-    Manual { start_ms: i64, now_ms: Arc<AtomicI64> },
+    System {
+        start: Instant,
+        /// The latest that the wall clock ever was ahead of the time since the start, in milliseconds.
+        ahead: Arc<AtomicI64>,
+    },
+    Manual {
+        start_ms: i64,
+        now_ms: Arc<AtomicI64>,
+    },
 }
 
 /// A duration in milliseconds; one that is too long for that is as good as for ever.
@@ -29,7 +36,7 @@ pub(crate) fn millis(duration: Duration) -> i64 {
 impl Clock {
     /// The machine's clock.
     pub fn system() -> Self {
-        Self(Source::System(Instant::now()))
+        Self(Source::System { start: Instant::now(), ahead: Arc::new(AtomicI64::new(i64::MIN)) })
     }
 
     /// A clock that stands at a moment, in unix milliseconds, until it is [advanced](Self::advance).
@@ -45,10 +52,9 @@ impl Clock {
     }
 
     /// Now, in unix milliseconds: for times that others have written.
-    #[expect(clippy::disallowed_methods, reason = "this is the clock")]
     pub fn now_ms(&self) -> i64 {
         match &self.0 {
-            Source::System(_) => SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |past| past.as_millis() as i64),
+            Source::System { .. } => system_millis(),
             Source::Manual { now_ms, .. } => now_ms.load(Ordering::Acquire),
         }
     }
@@ -56,8 +62,26 @@ impl Clock {
     /// Milliseconds since an arbitrary moment: for ages, which nobody's setting of the clock may change.
     pub(crate) fn elapsed_ms(&self) -> i64 {
         match &self.0 {
-            Source::System(start) => start.elapsed().as_millis() as i64,
+            Source::System { start, .. } => start.elapsed().as_millis() as i64,
             Source::Manual { start_ms, now_ms } => now_ms.load(Ordering::Acquire) - start_ms,
         }
     }
+
+    /// Milliseconds by a clock that never goes back, and goes on as the steady clock does or as the wall clock does,
+    /// whichever goes further: for how long ago something was, although the machine may have slept since.
+    pub(crate) fn passed_ms(&self) -> i64 {
+        match &self.0 {
+            Source::System { start, ahead } => {
+                let since_start = start.elapsed().as_millis() as i64;
+                let now = system_millis() - since_start;
+                ahead.fetch_max(now, Ordering::Relaxed).max(now) + since_start
+            }
+            Source::Manual { now_ms, .. } => now_ms.load(Ordering::Acquire),
+        }
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is the clock")]
+fn system_millis() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |past| past.as_millis() as i64)
 }

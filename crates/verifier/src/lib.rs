@@ -45,6 +45,7 @@ mod checker;
 mod client;
 #[cfg(feature = "client")]
 mod clock;
+pub mod feed;
 #[cfg(feature = "client")]
 mod policy;
 mod refused;
@@ -62,7 +63,7 @@ pub use client::{Connect, ConnectError, FetchError, Verifier};
 #[cfg(feature = "client")]
 pub use clock::Clock;
 #[cfg(feature = "client")]
-pub use policy::{Policy, Unmet};
+pub use policy::{Policy, Unmet, WhenStale};
 pub use refused::Refused;
 pub use revoked::{Marks, Revocation, Revoked};
 #[cfg(feature = "client")]

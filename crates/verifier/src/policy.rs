@@ -19,6 +19,23 @@ pub struct Policy {
     scopes: Vec<String>,
     authenticated_within: Option<Duration>,
     only: Option<Kind>,
+    when_stale: WhenStale,
+}
+
+/// What becomes of a credential that stands, as far as is known, when too little is known: the issuer has not told for longer
+/// than the bound what was withdrawn. Only while [following](crate::Connect::follow) the issuer's revocations.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum WhenStale {
+    /// 401 `stale`: the client refreshes, and the new token itself proves that its session was live a moment ago. So service
+    /// goes on for clients that can reach the issuer, although this process cannot. About a cookie the issuer is asked.
+    #[default]
+    Refresh,
+    /// 503, until the issuer tells again.
+    Deny,
+    /// The issuer is asked about this one session.
+    Introspect,
+    /// It is accepted until it expires, for minutes after a logout. Counted and logged.
+    UntilExp,
 }
 
 /// The demand that was not met. Logging in again helps against [`Unmet::TooLongAgo`] alone.
@@ -78,6 +95,17 @@ impl Policy {
     pub fn only(mut self, kind: Kind) -> Self {
         self.only = Some(kind);
         self
+    }
+
+    /// Says what happens while too little is known of what was withdrawn.
+    #[must_use]
+    pub fn when_stale(mut self, what: WhenStale) -> Self {
+        self.when_stale = what;
+        self
+    }
+
+    pub(crate) fn stale(&self) -> WhenStale {
+        self.when_stale
     }
 
     /// Judges somebody at a moment in unix milliseconds, with so much tolerance for clocks that differ.

@@ -7,7 +7,7 @@ const NOW: i64 = 1_800_000_000_000;
 const KEEP: i64 = NOW + 605_000;
 
 fn marks(sid: u8, user: u8, uep: u64, rat: i64, kid: &str) -> Marks<'_> {
-    Marks { sid: [sid; 16], user: Some([user; 16]), uep, rat, kid: Some(kid) }
+    Marks { sid: [sid; 16], user: Some([user; 16]), uep, rat, kid: Some(kid), client_id: None }
 }
 
 fn session(sid: u8) -> Revocation {
@@ -111,7 +111,7 @@ fn an_entry_told_twice_is_kept_for_the_longer_time() {
 fn a_cookie_session_is_revoked_by_the_same_set() {
     let revoked = Revoked::new(10, 0);
     revoked.insert(&session(1), NOW);
-    assert!(revoked.is_revoked(&Marks { sid: [1; 16], user: None, uep: 0, rat: NOW, kid: None }));
+    assert!(revoked.is_revoked(&Marks { sid: [1; 16], user: None, uep: 0, rat: NOW, kid: None, client_id: None }));
 }
 
 #[test]
@@ -144,7 +144,12 @@ fn any_revocation() -> impl Strategy<Value = Revocation> {
             epoch,
             keep_until
         }),
-        (0..3_u8, keep).prop_map(|(kid, keep_until)| Revocation::Key { kid: kid.to_string(), keep_until }),
+        (0..3_u8, keep.clone()).prop_map(|(kid, keep_until)| Revocation::Key { kid: kid.to_string(), keep_until }),
+        (0..3_u8, 0..NOW, keep).prop_map(|(client, read_until, keep_until)| Revocation::Client {
+            client_id: client.to_string(),
+            read_until,
+            keep_until
+        }),
     ]
 }
 
@@ -181,14 +186,16 @@ proptest! {
         for entry in &entries {
             revoked.insert(entry, NOW);
         }
-        prop_assert!(revoked.len() <= capacity + 3);
+        prop_assert!(revoked.len() <= capacity + 3 + 3);
         for entry in &entries {
             let stopped = match entry {
-                Revocation::Session { sid, .. } => Marks { sid: *sid, user: None, uep: 0, rat: NOW, kid: None },
+                Revocation::Session { sid, .. } => Marks { sid: *sid, user: None, uep: 0, rat: NOW, kid: None, client_id: None },
                 Revocation::Epoch { user, epoch, .. } if *epoch > 0 =>
-                    Marks { sid: [99; 16], user: Some(*user), uep: epoch - 1, rat: NOW, kid: None },
+                    Marks { sid: [99; 16], user: Some(*user), uep: epoch - 1, rat: NOW, kid: None, client_id: None },
                 Revocation::Epoch { .. } => continue,
-                Revocation::Key { kid, .. } => Marks { sid: [99; 16], user: None, uep: 0, rat: i64::MAX - 1, kid: Some(kid) },
+                Revocation::Key { kid, .. } => Marks { sid: [99; 16], user: None, uep: 0, rat: i64::MAX - 1, kid: Some(kid), client_id: None },
+                Revocation::Everybody { read_until, .. } => Marks { sid: [99; 16], user: None, uep: 0, rat: *read_until, kid: None, client_id: None },
+                Revocation::Client { client_id, read_until, .. } => Marks { sid: [99; 16], user: None, uep: 0, rat: *read_until, kid: None, client_id: Some(client_id) },
             };
             prop_assert!(revoked.is_revoked(&stopped), "{entry:?}");
         }

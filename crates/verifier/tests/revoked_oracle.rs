@@ -65,7 +65,7 @@ fn compare(revoked: &Revoked, exact: &Oracle, late: &Oracle) -> Result<(), TestC
     prop_assert!((exact.len()..=late.len()).contains(&revoked.len()));
     for n in 0..2_700 {
         for (session, user, uep) in [(n, 60_000, 0), (60_000, n, 0), (60_000, n, 4), (60_000, n, 8), (60_000, n, 9)] {
-            let marks = Marks { sid: id(session), user: Some(id(user)), uep, rat: NOW, kid: None };
+            let marks = Marks { sid: id(session), user: Some(id(user)), uep, rat: NOW, kid: None, client_id: None };
             let is_revoked = revoked.is_revoked(&marks);
             prop_assert!(is_revoked || !exact.refuses(session, user, uep), "missed {:?}", marks);
             prop_assert!(!is_revoked || late.refuses(session, user, uep), "made up {:?}", marks);
@@ -140,7 +140,9 @@ fn a_check_allocates_nothing() {
         revoked.insert(&Revocation::Session { sid: id(n), keep_until: NOW }, NOW);
     }
     revoked.insert(&Revocation::Key { kid: "dead".into(), keep_until: NOW }, NOW);
-    let check = |n| revoked.is_revoked(&Marks { sid: id(n), user: Some(id(n)), uep: 0, rat: NOW, kid: Some("k") });
+    let check = |n| {
+        revoked.is_revoked(&Marks { sid: id(n), user: Some(id(n)), uep: 0, rat: NOW, kid: Some("k"), client_id: None })
+    };
     // What a thread needs for its first look at a table.
     check(0);
     let checks = allocation_counter::measure(|| assert_eq!((0..2_000).filter(|n| check(*n)).count(), 1_000));
@@ -168,7 +170,7 @@ fn what_is_to_be_kept_for_longer_than_can_be_noted_is_kept_for_ever() {
     assert_eq!(revoked.len(), 2);
     revoked.expire(i64::MAX - 1);
     assert_eq!(revoked.len(), 1);
-    assert!(revoked.is_revoked(&Marks { sid: id(1), user: None, uep: 0, rat: NOW, kid: None }));
+    assert!(revoked.is_revoked(&Marks { sid: id(1), user: None, uep: 0, rat: NOW, kid: None, client_id: None }));
 }
 
 #[test]
@@ -177,7 +179,8 @@ fn a_dead_key_goes_at_its_time_and_leaves_the_others() {
     for (kid, keep_until) in [("short", NOW + 1), ("long", NOW + 2), ("short", NOW)] {
         revoked.insert(&Revocation::Key { kid: kid.into(), keep_until }, NOW);
     }
-    let is_dead = |kid| revoked.is_revoked(&Marks { sid: id(1), user: None, uep: 0, rat: NOW, kid: Some(kid) });
+    let is_dead =
+        |kid| revoked.is_revoked(&Marks { sid: id(1), user: None, uep: 0, rat: NOW, kid: Some(kid), client_id: None });
     revoked.expire(NOW);
     assert!(is_dead("short") && is_dead("long"));
     revoked.expire(NOW + 1);

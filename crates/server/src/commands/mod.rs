@@ -10,6 +10,7 @@ mod serve;
 mod sessions;
 mod start;
 mod token;
+mod verifiers;
 
 use std::process::ExitCode;
 
@@ -48,6 +49,9 @@ enum Command {
     /// Look after the keys that sign tokens
     #[command(subcommand)]
     Keys(keys::KeysCommand),
+    /// Programs that may follow the revocations
+    #[command(subcommand)]
+    Verifier(verifiers::Verifier),
     /// Look into tokens
     #[command(subcommand)]
     Token(TokenCommand),
@@ -107,6 +111,7 @@ fn dispatch(line: CommandLine, env: Vec<(String, String)>) -> Result<ExitCode, S
             Some(Command::User(user)) => accounts::run(user, &config).await,
             Some(Command::Session(session)) => sessions::run(session, &config).await,
             Some(Command::Keys(keys)) => keys::run(keys, &config, &env).await,
+            Some(Command::Verifier(verifier)) => verifiers::run(verifier, &config).await,
             Some(Command::Token(TokenCommand::Inspect(inspect))) => token::run(inspect, &config, &env).await,
             Some(Command::Config) => config::run(&config),
             Some(Command::DangerResetClock) => clock::run(&config).await,

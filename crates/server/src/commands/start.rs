@@ -66,6 +66,8 @@ impl Server {
                 // Jobs go on for ever. Without the one that learns of revocations, nothing here could be trusted.
                 _ = jobs.join_next() => is_broken = true,
             }
+            // Else these requests would never finish.
+            self.app.memory.feed().stop();
         };
         serve::serve(self.listener, routes::routes(&self.app), stop).await;
         drop(jobs);

@@ -7,7 +7,8 @@ use utoipa::ToSchema;
 
 use crate::app::App;
 
-/// The description of an authorization server (RFC 8414 §2), with two members of our own for those who check cookies.
+/// The description of an authorization server (RFC 8414 §2), with members of our own for those who check cookies or
+/// follow the revocations.
 #[derive(Serialize, ToSchema)]
 pub struct Metadata {
     /// The `iss` of its tokens.
@@ -26,6 +27,9 @@ pub struct Metadata {
     /// The name of that cookie.
     #[schema(example = "__Host-session")]
     watchword_session_cookie: &'static str,
+    /// Where to ask what has been withdrawn.
+    #[schema(example = "https://login.example.org/revocations")]
+    watchword_revocations_endpoint: String,
 }
 
 /// `GET /.well-known/oauth-authorization-server` (RFC 8414 §3).
@@ -42,6 +46,7 @@ pub async fn show(app: App) -> ([(HeaderName, &'static str); 1], Json<Metadata>)
         grant_types_supported: [],
         watchword_session_endpoint: format!("{issuer}/api/v1/session"),
         watchword_session_cookie: app.cookies.session_name(),
+        watchword_revocations_endpoint: format!("{issuer}/revocations"),
     };
     ([(header::CACHE_CONTROL, "public, max-age=300")], Json(metadata))
 }

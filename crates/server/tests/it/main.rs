@@ -13,6 +13,7 @@ mod passwords;
 mod private_keys;
 mod refresh;
 mod rekey;
+mod revocation_feed;
 mod rotation;
 mod rotation_under_load;
 mod session;

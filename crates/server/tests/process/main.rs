@@ -6,6 +6,7 @@ mod support;
 mod commands;
 mod demo;
 mod example;
+mod feed;
 mod first_run;
 mod http_limits;
 mod keys;

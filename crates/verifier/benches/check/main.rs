@@ -49,8 +49,14 @@ fn revoked_set() {
     revoked.insert(&Revocation::Session { sid: [1; 16], keep_until: KEEP }, NOW);
     revoked.insert(&Revocation::Epoch { user: [1; 16], epoch: 1, keep_until: KEEP }, NOW);
     revoked.insert(&Revocation::Key { kid: "k".into(), keep_until: KEEP }, NOW);
-    let marks =
-        Marks { sid: [2; 16], user: Some([2; 16]), uep: 0, rat: NOW, kid: Some("a thumbprint of 43 characters") };
+    let marks = Marks {
+        sid: [2; 16],
+        user: Some([2; 16]),
+        uep: 0,
+        rat: NOW,
+        kid: Some("a thumbprint of 43 characters"),
+        client_id: None,
+    };
     let asked =
         measure(|_| || timed(|| (0..BATCH).for_each(|_| assert!(!black_box(&revoked).is_revoked(black_box(&marks))))));
     println!("{:<36} {asked}", "is_revoked");

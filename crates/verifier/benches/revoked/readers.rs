@@ -83,7 +83,14 @@ impl<'a> Readers<'a> {
             let (from, start) = (other.load(Ordering::Relaxed), Instant::now());
             for _ in 0..WINDOW {
                 let (sid, user) = ids(among.start + random.below(among.end - among.start));
-                let marks = Marks { sid, user: self.has_user.then_some(user), uep: 0, rat: 0, kid: Some("a kid") };
+                let marks = Marks {
+                    sid,
+                    user: self.has_user.then_some(user),
+                    uep: 0,
+                    rat: 0,
+                    kid: Some("a kid"),
+                    client_id: None,
+                };
                 assert_eq!(self.revoked.is_revoked(black_box(&marks)), expected);
             }
             let nanoseconds = start.elapsed().as_secs_f64() * 1e9 / f64::from(WINDOW);
@@ -102,7 +109,7 @@ pub(crate) fn floor() -> f64 {
         let start = Instant::now();
         for _ in 0..WINDOW {
             let (sid, _) = ids(random.below(1 << 40));
-            black_box(&Marks { sid, user: None, uep: 0, rat: 0, kid: Some("a kid") });
+            black_box(&Marks { sid, user: None, uep: 0, rat: 0, kid: Some("a kid"), client_id: None });
         }
         start.elapsed().as_secs_f64() * 1e9 / f64::from(WINDOW)
     };

@@ -20,6 +20,7 @@ pub(crate) struct Entry {
     uep: u64,
     rat: i64,
     kid: Box<str>,
+    client_id: Box<str>,
     pub(crate) claims: Arc<Claims>,
 }
 
@@ -36,12 +37,20 @@ impl Entry {
             uep: claims.uep,
             rat: claims.rat,
             kid: kid.into(),
+            client_id: claims.client_id.as_str().into(),
             claims: Arc::new(claims),
         }
     }
 
     /// By what it can be revoked.
     pub(crate) fn marks(&self) -> Marks<'_> {
-        Marks { sid: self.sid, user: self.user, uep: self.uep, rat: self.rat, kid: Some(&self.kid) }
+        Marks {
+            sid: self.sid,
+            user: self.user,
+            uep: self.uep,
+            rat: self.rat,
+            kid: Some(&self.kid),
+            client_id: Some(&self.client_id),
+        }
     }
 }

@@ -4,12 +4,15 @@ use std::fmt;
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 
+use http::HeaderValue;
 use token::{Expectation, Profile};
 use tokio::time::interval;
 
 use super::fetch::Fetch;
+use super::follow::{Follower, Following};
 use super::issuer::{self, ConnectError, Issuer};
 use super::keys::Keys;
 use super::sessions::Sessions;
@@ -28,6 +31,9 @@ pub struct Connect {
     keys_stale: Duration,
     origins: Vec<String>,
     retry: Duration,
+    credential: Option<String>,
+    name: Option<String>,
+    bound: Duration,
     clock: Clock,
 }
 
@@ -43,6 +49,9 @@ impl Connect {
             keys_stale: Duration::from_hours(1),
             origins: Vec::new(),
             retry: Duration::from_secs(10),
+            credential: None,
+            name: None,
+            bound: Duration::from_secs(5),
             clock: Clock::system(),
         }
     }
@@ -81,6 +90,27 @@ impl Connect {
     /// How long keys are used while the issuer cannot be asked for newer ones. Else an hour. After that nobody is admitted.
     pub fn keys_stale_for(mut self, age: Duration) -> Self {
         self.keys_stale = age;
+        self
+    }
+
+    /// Follows the issuer's revocations, so that a logout holds here within milliseconds. The credential is what
+    /// `watchword verifier add` prints.
+    pub fn follow(mut self, credential: impl Into<String>) -> Self {
+        self.credential = Some(credential.into());
+        self
+    }
+
+    /// What this process calls itself towards the issuer, for people: 1 to 64 letters, digits and `-._`. Else by the name
+    /// of its credential, which is enough for one process.
+    pub fn named(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// How long after a logout was acknowledged its credentials may still be accepted when the issuer cannot be asked.
+    /// Else 5 s. Only while [following](Self::follow).
+    pub fn bound(mut self, bound: Duration) -> Self {
+        self.bound = bound;
         self
     }
 
@@ -123,21 +153,50 @@ impl Connect {
         }
         let origin = issuer::origin(&self.issuer).ok_or_else(|| ConnectError::Url(self.issuer.clone()))?;
         let fetch = Fetch::new(&origin)?;
-        let Issuer { jwks_uri, session } = Issuer::discover(&self.issuer, &origin, &fetch).await?;
+        let Issuer { jwks_uri, session, revocations } = Issuer::discover(&self.issuer, &origin, &fetch).await?;
         let audience = self.audience.clone().unwrap_or_else(|| self.issuer.clone());
         let expect = Expectation::new(self.profile, &*self.issuer, &*audience).with_leeway_seconds(self.leeway_seconds);
         let checker = |keys| Checker::new(expect, keys, self.cached_tokens);
         let keys = Keys::first(fetch.clone(), jwks_uri, self.clock.clone(), self.keys_stale, checker).await?;
+        let following = match self.follower()? {
+            None => None,
+            Some(follower) => {
+                let endpoint = revocations
+                    .ok_or_else(|| ConnectError::Feed("it is of a version that does not tell of them".to_owned()))?;
+                let checker = Arc::clone(keys.checker());
+                Some(Following::begin(fetch.clone(), endpoint, follower, self.clock.clone(), checker).await?)
+            }
+        };
         let names = (self.issuer.clone(), audience);
-        let sessions = session
-            .map(|endpoint| Arc::new(Sessions::new(fetch, endpoint, self.clock.clone(), names, self.cookies_fresh)));
+        let sessions = session.map(|endpoint| {
+            Arc::new(Sessions::new(fetch, endpoint, self.clock.clone(), names, self.cookies_fresh, following.clone()))
+        });
         Ok(Verifier(Arc::new(Shared {
             keys,
             sessions,
+            following,
+            admitted_stale: AtomicU64::new(0),
             clock: self.clock.clone(),
             issuer: self.issuer.clone(),
             origins: self.origins.clone(),
         })))
+    }
+}
+
+impl Connect {
+    fn follower(&self) -> Result<Option<Follower>, ConnectError> {
+        let is_name = |name: &String| {
+            (1..=64).contains(&name.len())
+                && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte))
+        };
+        if self.name.as_ref().is_some_and(|name| !is_name(name)) {
+            return Err(ConnectError::Verifier("name"));
+        }
+        let Some(credential) = &self.credential else { return Ok(None) };
+        let header = HeaderValue::try_from(format!("Bearer {credential}"));
+        let mut credential = header.map_err(|_| ConnectError::Verifier("credential"))?;
+        credential.set_sensitive(true);
+        Ok(Some(Follower { credential, name: self.name.clone(), bound: self.bound }))
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{ACCEPT, CACHE_CONTROL, COOKIE};
+use http::header::{ACCEPT, AUTHORIZATION, CACHE_CONTROL, HeaderName};
 use http::{HeaderMap, HeaderValue, Request, StatusCode, Uri};
 use http_body_util::{BodyExt, Empty, Limited};
 use hyper_rustls::{ConfigBuilderExt, HttpsConnector, HttpsConnectorBuilder};
@@ -12,6 +12,7 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::{ClientConfig, RootCertStore};
+use tokio::time::timeout;
 
 /// A client for one issuer. Cheap to clone; clones share connections.
 #[derive(Clone)]
@@ -23,6 +24,12 @@ pub(super) struct Answer {
     pub(super) body: Bytes,
     /// For how many seconds it may be reused (RFC 9111 §5.2.2.1).
     pub(super) max_age: Option<u64>,
+}
+
+/// An answer that is still coming in.
+pub(super) struct Incoming {
+    uri: Uri,
+    body: hyper::body::Incoming,
 }
 
 /// Why there is no answer.
@@ -86,16 +93,38 @@ impl Fetch {
         Ok(Self(client))
     }
 
-    /// Asks, with a cookie if there is one to ask about.
+    /// Asks, with a credential if there is one to ask about.
     pub(super) async fn get(
         &self,
         uri: &Uri,
-        cookie: Option<HeaderValue>,
+        credential: Option<(HeaderName, HeaderValue)>,
         patience: Duration,
     ) -> Result<Answer, FetchError> {
-        match tokio::time::timeout(patience, self.exchange(uri, cookie)).await {
+        match timeout(patience, self.exchange(uri, credential)).await {
             Ok(answer) => answer,
             Err(_) => Err(FetchError::Slow { uri: uri.clone(), seconds: patience.as_secs() }),
+        }
+    }
+
+    /// Asks for frames of the feed, with the credential of a verifier. The answer may go on for as long as it likes.
+    pub(super) async fn open(
+        &self,
+        uri: &Uri,
+        credential: HeaderValue,
+        patience: Duration,
+    ) -> Result<Incoming, FetchError> {
+        let unreachable = |why: String| FetchError::Unreachable { uri: without_query(uri), why };
+        let request = Request::get(uri.clone()).header(AUTHORIZATION, credential).body(Empty::new());
+        let request = request.map_err(|error| unreachable(error.to_string()))?;
+        // The position is no secret, but it is long.
+        let place = without_query(uri);
+        let response = match timeout(patience, self.0.request(request)).await {
+            Ok(response) => response.map_err(|error| unreachable(root_cause(&error)))?,
+            Err(_) => return Err(FetchError::Slow { uri: place, seconds: patience.as_secs() }),
+        };
+        match response.status() {
+            StatusCode::OK => Ok(Incoming { uri: place, body: response.into_body() }),
+            status => Err(FetchError::Status { uri: place, status }),
         }
     }
 
@@ -108,11 +137,11 @@ impl Fetch {
         Err(FetchError::Status { uri: uri.clone(), status: answer.status })
     }
 
-    async fn exchange(&self, uri: &Uri, cookie: Option<HeaderValue>) -> Result<Answer, FetchError> {
+    async fn exchange(&self, uri: &Uri, credential: Option<(HeaderName, HeaderValue)>) -> Result<Answer, FetchError> {
         let unreachable = |why: String| FetchError::Unreachable { uri: uri.clone(), why };
         let mut request = Request::get(uri.clone()).header(ACCEPT, "application/json");
-        if let Some(cookie) = cookie {
-            request = request.header(COOKIE, cookie);
+        if let Some((name, value)) = credential {
+            request = request.header(name, value);
         }
         let request = request.body(Empty::new()).map_err(|error| unreachable(error.to_string()))?;
         let response = self.0.request(request).await.map_err(|error| unreachable(root_cause(&error)))?;
@@ -126,6 +155,30 @@ impl Fetch {
         })?;
         Ok(Answer { status, body: body.to_bytes(), max_age })
     }
+}
+
+impl Incoming {
+    /// What comes next, within so long; `None` at the end.
+    pub(super) async fn next(&mut self, patience: Duration) -> Result<Option<Bytes>, FetchError> {
+        loop {
+            let frame = match timeout(patience, self.body.frame()).await {
+                Ok(frame) => frame,
+                Err(_) => return Err(FetchError::Slow { uri: self.uri.clone(), seconds: patience.as_secs() }),
+            };
+            let Some(frame) = frame else { return Ok(None) };
+            let frame =
+                frame.map_err(|error| FetchError::Unreachable { uri: self.uri.clone(), why: root_cause(&error) })?;
+            if let Ok(data) = frame.into_data() {
+                return Ok(Some(data));
+            }
+        }
+    }
+}
+
+fn without_query(uri: &Uri) -> Uri {
+    let text = uri.to_string();
+    let place = text.split('?').next().unwrap_or_default();
+    place.parse().unwrap_or_else(|_| uri.clone())
 }
 
 fn max_age(headers: &HeaderMap) -> Option<u64> {

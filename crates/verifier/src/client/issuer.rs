@@ -9,6 +9,7 @@ use super::fetch::{Fetch, FetchError};
 pub(super) struct Issuer {
     pub(super) jwks_uri: Uri,
     pub(super) session: Option<SessionEndpoint>,
+    pub(super) revocations: Option<Uri>,
 }
 
 /// Where to ask whose session a cookie is.
@@ -61,6 +62,12 @@ pub enum ConnectError {
          EdDSA, ES256 or RS256 there"
     )]
     NoKeys,
+    /// A verifier's credential or name cannot be one.
+    #[error("the {0} of the verifier cannot be one: `watchword verifier add NAME` prints a credential, `wwv_…`")]
+    Verifier(&'static str),
+    /// The revocations cannot be followed.
+    #[error("the issuer's revocations cannot be followed: {0}")]
+    Feed(String),
     /// The machine's certificate authorities cannot be read.
     #[error("the machine's trusted certificates cannot be read: {0}")]
     Certificates(#[from] std::io::Error),
@@ -72,6 +79,7 @@ struct Metadata {
     jwks_uri: String,
     watchword_session_endpoint: Option<String>,
     watchword_session_cookie: Option<String>,
+    watchword_revocations_endpoint: Option<String>,
 }
 
 impl Issuer {
@@ -95,7 +103,8 @@ impl Issuer {
             (Some(endpoint), Some(cookie)) => Some(SessionEndpoint { uri: own(endpoint)?, cookie }),
             _ => None,
         };
-        Ok(Self { jwks_uri: own(metadata.jwks_uri)?, session })
+        let revocations = metadata.watchword_revocations_endpoint.map(own).transpose()?;
+        Ok(Self { jwks_uri: own(metadata.jwks_uri)?, session, revocations })
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use foldhash::quality::RandomState;
+use http::header::{AUTHORIZATION, COOKIE, HeaderName};
 use http::{HeaderValue, StatusCode};
 use quick_cache::UnitWeighter;
 use quick_cache::sync::{Cache, DefaultLifecycle};
@@ -15,9 +16,10 @@ use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::fetch::Fetch;
+use super::follow::Following;
 use super::issuer::SessionEndpoint;
 use crate::clock::millis;
-use crate::{Clock, Marks, Rejection, Revoked};
+use crate::{Clock, Marks, Refused, Rejection, Revoked};
 
 /// Checks cookies.
 pub(super) struct Sessions {
@@ -26,8 +28,9 @@ pub(super) struct Sessions {
     clock: Clock,
     issuer: String,
     audience: String,
-    /// For how long an answer counts, in milliseconds from when it was asked for.
+    /// For how long an answer counts, in milliseconds from when it was asked for, if nobody tells what was withdrawn since.
     fresh_ms: i64,
+    following: Option<Arc<Following>>,
     kept: Cache<String, Arc<Kept>, UnitWeighter, RandomState>,
     /// How many questions may be under way at a time: about cookies that were live when last asked about, and others.
     places: Semaphore,
@@ -70,6 +73,7 @@ impl Sessions {
         clock: Clock,
         (issuer, audience): (String, String),
         fresh: Duration,
+        following: Option<Arc<Following>>,
     ) -> Self {
         Self {
             fetch,
@@ -78,6 +82,7 @@ impl Sessions {
             issuer,
             audience,
             fresh_ms: millis(fresh),
+            following,
             kept: Cache::with(KEPT, KEPT as u64, UnitWeighter, RandomState::default(), DefaultLifecycle::default()),
             places: Semaphore::new(QUESTIONS),
             places_of_strangers: Semaphore::new(QUESTIONS),
@@ -94,34 +99,71 @@ impl Sessions {
     pub(super) async fn check(self: &Arc<Self>, value: &str, revoked: &Revoked) -> Result<Arc<Claims>, Rejection> {
         let kept = match self.kept.get(value) {
             Some(kept) if self.is_fresh(&kept) => kept,
-            old => self.ask_once(value, old.is_some_and(|old| old.claims.is_some())).await?,
+            old => {
+                let cookie = format!("{}={value}", self.endpoint.cookie);
+                self.ask_once(value, &secret(COOKIE, cookie)?, old.is_some_and(|old| old.claims.is_some())).await?
+            }
         };
         let claims = kept.claims.as_ref().ok_or(Rejection::Ended)?;
-        let marks = Marks { sid: claims.sid, user: claims.user(), uep: claims.uep, rat: claims.rat, kid: None };
+        let marks = Marks {
+            sid: claims.sid,
+            user: claims.user(),
+            uep: claims.uep,
+            rat: claims.rat,
+            kid: None,
+            client_id: None,
+        };
         let is_revoked = revoked.is_revoked(&marks);
         // The horizon is read after the set, as in the check of a token.
-        let now_ms = self.clock.now_ms().max(revoked.horizon());
+        let now_ms = self.now_ms().max(revoked.horizon());
         if is_revoked || now_ms >= claims.exp.saturating_mul(1000) {
             return Err(Rejection::Ended);
         }
         Ok(Arc::clone(claims))
     }
 
-    fn is_fresh(&self, kept: &Kept) -> bool {
-        self.clock.elapsed_ms() < kept.asked_at.saturating_add(self.fresh_ms)
+    /// Whether the session of a token is live, as the issuer says. The answer holds for all tokens of the session.
+    pub(super) async fn introspect(self: &Arc<Self>, token: &str, claims: &Claims) -> Result<(), Rejection> {
+        // No cookie has such a value.
+        let key = format!(":{}", Uuid::from_bytes(claims.sid).simple());
+        let kept = match self.kept.get(&*key) {
+            Some(kept) if self.is_fresh(&kept) => kept,
+            _ => self.ask_once(&key, &secret(AUTHORIZATION, format!("Bearer {token}"))?, true).await?,
+        };
+        if kept.claims.is_some() { Ok(()) } else { Err(Refused::Revoked.into()) }
     }
 
-    /// Asks, or waits for who asks about the same cookie. `was_live` if it opened a session when it was asked about last.
-    async fn ask_once(self: &Arc<Self>, value: &str, was_live: bool) -> Result<Arc<Kept>, Rejection> {
+    fn now_ms(&self) -> i64 {
+        let view = self.following.as_ref().and_then(|following| following.view());
+        view.map_or_else(|| self.clock.now_ms(), |view| view.now_ms)
+    }
+
+    fn is_fresh(&self, kept: &Kept) -> bool {
+        let age = self.clock.elapsed_ms().saturating_sub(kept.asked_at);
+        match (&self.following, &kept.claims) {
+            // The session is in use here, which the issuer has to hear from time to time.
+            (Some(following), Some(claims)) => age < SEEN && following.knows(claims.rat),
+            _ => age < self.fresh_ms,
+        }
+    }
+
+    /// Asks with a credential, or waits for who asks about the same. `was_live` if it stood for a session when it was asked
+    /// about last.
+    async fn ask_once(
+        self: &Arc<Self>,
+        key: &str,
+        credential: &(HeaderName, HeaderValue),
+        was_live: bool,
+    ) -> Result<Arc<Kept>, Rejection> {
         let began = self.clock.elapsed_ms();
         // Whom it waits for may have asked too long ago; whoever asks next has begun after this.
         for _ in 0..2 {
             // Only what is out of date: somebody may just have renewed it.
-            self.kept.remove_if(value, |kept| kept.asked_at < began && !self.is_fresh(kept));
-            let (sessions, value) = (Arc::clone(self), value.to_owned());
+            self.kept.remove_if(key, |kept| kept.asked_at < began && !self.is_fresh(kept));
+            let (sessions, key, credential) = (Arc::clone(self), key.to_owned(), credential.clone());
             // A task of its own, so that nobody's leaving makes the others ask again.
             let asked = tokio::spawn(async move {
-                sessions.kept.get_or_insert_async(value.as_str(), sessions.ask(&value, was_live)).await
+                sessions.kept.get_or_insert_async(key.as_str(), sessions.ask(credential, was_live)).await
             });
             let kept = asked.await.map_err(|_| UNAVAILABLE)??;
             if kept.asked_at >= began || self.is_fresh(&kept) {
@@ -131,7 +173,7 @@ impl Sessions {
         Err(UNAVAILABLE)
     }
 
-    async fn ask(&self, value: &str, was_live: bool) -> Result<Arc<Kept>, Rejection> {
+    async fn ask(&self, credential: (HeaderName, HeaderValue), was_live: bool) -> Result<Arc<Kept>, Rejection> {
         // Made-up cookies must not take the places of people who are logged in.
         let places = if was_live { &self.places } else { &self.places_of_strangers };
         let Ok(Ok(_place)) = timeout(QUEUE_PATIENCE, places.acquire()).await else { return Err(UNAVAILABLE) };
@@ -139,19 +181,16 @@ impl Sessions {
         if asked_at < self.quiet_until.load(Ordering::Acquire) {
             return Err(UNAVAILABLE);
         }
-        let mut cookie =
-            HeaderValue::try_from(format!("{}={value}", self.endpoint.cookie)).map_err(|_| Rejection::Ended)?;
-        cookie.set_sensitive(true);
-        let claims = match self.fetch.get(&self.endpoint.uri, Some(cookie), PATIENCE).await {
+        let claims = match self.fetch.get(&self.endpoint.uri, Some(credential), PATIENCE).await {
             Ok(answer) if answer.status == StatusCode::OK => Some(self.claims(&answer.body)?),
             Ok(answer) if answer.status == StatusCode::UNAUTHORIZED => None,
             Ok(answer) => {
-                tracing::warn!(status = %answer.status, "the issuer did not say whose a cookie is");
+                tracing::warn!(status = %answer.status, "the issuer did not say whose a session is");
                 // Any other status may be about this cookie alone.
                 return Err(if answer.status.is_server_error() { self.be_quiet() } else { UNAVAILABLE });
             }
             Err(error) => {
-                tracing::warn!(%error, "the issuer could not be asked about a cookie");
+                tracing::warn!(%error, "the issuer could not be asked about a session");
                 return Err(self.be_quiet());
             }
         };
@@ -166,7 +205,7 @@ impl Sessions {
 
     fn claims(&self, body: &[u8]) -> Result<Arc<Claims>, Rejection> {
         let session: CurrentSession = serde_json::from_slice(body).map_err(|error| {
-            tracing::warn!(%error, "the issuer's answer about a cookie is not readable");
+            tracing::warn!(%error, "the issuer's answer about a session is not readable");
             UNAVAILABLE
         })?;
         Ok(Arc::new(Claims {
@@ -187,7 +226,16 @@ impl Sessions {
     }
 }
 
+fn secret(name: HeaderName, value: String) -> Result<(HeaderName, HeaderValue), Rejection> {
+    let mut value = HeaderValue::try_from(value).map_err(|_| Rejection::Ended)?;
+    value.set_sensitive(true);
+    Ok((name, value))
+}
+
 const UNAVAILABLE: Rejection = Rejection::Unavailable { retry_after: 1 };
+
+/// Milliseconds after which the issuer is asked again although nothing was withdrawn.
+const SEEN: i64 = 60_000;
 
 /// Most cookies remembered, about 600 bytes each; those that open nothing count too.
 const KEPT: usize = 50_000;

@@ -5,7 +5,7 @@
 
 mod filter;
 mod fingerprint;
-mod keys;
+mod names;
 mod revocation;
 mod set;
 mod shard;
@@ -20,7 +20,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use foldhash::quality::RandomState;
 
 use fingerprint::Fingerprint;
-use keys::Keys;
+use names::{Names, Withdrawn};
 pub use revocation::{Marks, Revocation};
 use set::{Ledgers, Set};
 use shard::Entry;
@@ -36,7 +36,8 @@ pub struct Revoked {
     horizon: AtomicI64,
     sessions: Set,
     epochs: Set,
-    keys: Keys,
+    keys: Names,
+    clients: Names,
     fingerprints: RandomState,
     capacity: usize,
     leeway_ms: i64,
@@ -53,7 +54,7 @@ struct Writer {
 impl Revoked {
     /// The number of entries that a set holds unless told otherwise: less than 20 MB.
     pub const CAPACITY: usize = 1_000_000;
-    /// The number of dead keys that a set holds, beside its capacity. An installation has a handful.
+    /// The number of dead keys that a set holds, and that of clients, beside its capacity. An installation has a handful.
     pub const KEY_CAPACITY: usize = 4_096;
 
     /// An empty set for so many sessions and users. `leeway_seconds` is by how much clocks may differ.
@@ -70,7 +71,8 @@ impl Revoked {
             horizon: AtomicI64::new(i64::MIN),
             sessions,
             epochs,
-            keys: Keys::new(),
+            keys: Names::new(),
+            clients: Names::new(),
             fingerprints: RandomState::default(),
             capacity,
             leeway_ms: i64::from(leeway_seconds) * 1000,
@@ -82,7 +84,8 @@ impl Revoked {
     ///
     /// When the set is full, a session or a user is not stored. Instead everything read up to now is refused: its holders
     /// refresh, those that were to be stopped cannot, and nobody revoked slips through. A dead key beyond
-    /// [`Self::KEY_CAPACITY`] refuses everything, because its thief can sign any time.
+    /// [`Self::KEY_CAPACITY`] refuses everything, because its thief can sign any time; a client refuses what everybody was
+    /// given up to then.
     ///
     /// ```
     /// use verifier::{Marks, Revocation, Revoked};
@@ -90,7 +93,7 @@ impl Revoked {
     /// for sid in [[1; 16], [2; 16]] {
     ///     revoked.insert(&Revocation::Session { sid, keep_until: 9_000 }, 1_000);
     /// }
-    /// let marks = |sid, rat| Marks { sid, user: None, uep: 0, rat, kid: None };
+    /// let marks = |sid, rat| Marks { sid, user: None, uep: 0, rat, kid: None, client_id: None };
     /// assert!(revoked.is_revoked(&marks([1; 16], 2_000)));
     /// assert!(revoked.is_revoked(&marks([2; 16], 999)));
     /// assert!(revoked.is_revoked(&marks([3; 16], 999)), "more than was asked for");
@@ -110,7 +113,13 @@ impl Revoked {
                 (self.epochs.insert(&mut writer.epochs, entry, has_room), floor, *keep_until)
             }
             Revocation::Key { kid, keep_until } => {
-                (self.keys.insert(kid, *keep_until, Self::KEY_CAPACITY), i64::MAX, *keep_until)
+                let dead = Withdrawn { read_until: i64::MAX, keep_until: *keep_until };
+                (self.keys.insert(kid, dead, Self::KEY_CAPACITY), i64::MAX, *keep_until)
+            }
+            Revocation::Everybody { read_until, keep_until } => (false, *read_until, *keep_until),
+            Revocation::Client { client_id, read_until, keep_until } => {
+                let withdrawn = Withdrawn { read_until: *read_until, keep_until: *keep_until };
+                (self.clients.insert(client_id, withdrawn, Self::KEY_CAPACITY), *read_until, *keep_until)
             }
         };
         if !is_kept {
@@ -125,7 +134,7 @@ impl Revoked {
     /// use verifier::{Marks, Revocation, Revoked};
     /// let revoked = Revoked::new(10, 5);
     /// revoked.insert(&Revocation::Epoch { user: [1; 16], epoch: 3, keep_until: 9_000 }, 1_000);
-    /// let marks = |uep| Marks { sid: [0; 16], user: Some([1; 16]), uep, rat: 0, kid: None };
+    /// let marks = |uep| Marks { sid: [0; 16], user: Some([1; 16]), uep, rat: 0, kid: None, client_id: None };
     /// assert!(revoked.is_revoked(&marks(2)));
     /// assert!(!revoked.is_revoked(&marks(3)));
     /// ```
@@ -138,7 +147,8 @@ impl Revoked {
                 .user
                 .and_then(|user| self.lowest_epoch(&self.epochs, user))
                 .is_some_and(|lowest| marks.uep < lowest)
-            || marks.kid.is_some_and(|kid| self.keys.contains(kid))
+            || marks.kid.is_some_and(|kid| self.keys.refuses(kid, marks.rat))
+            || marks.client_id.is_some_and(|client_id| self.clients.refuses(client_id, marks.rat))
     }
 
     /// Drops what no longer matters. From then on no credential that had expired by `now_ms` may count as live, even if
@@ -160,6 +170,7 @@ impl Revoked {
         self.sessions.expire(&mut writer.sessions, now_ms);
         self.epochs.expire(&mut writer.epochs, now_ms);
         self.keys.expire(now_ms);
+        self.clients.expire(now_ms);
         if writer.floor_keep_until <= now_ms {
             writer.floor_keep_until = i64::MIN;
             self.floor.store(i64::MIN, Ordering::Release);
@@ -171,14 +182,14 @@ impl Revoked {
         self.horizon.load(Ordering::Acquire)
     }
 
-    /// The moment up to which everything is refused because the set was full; `None` in normal operation.
+    /// The moment up to which everything is refused, because the set was full or everybody was to be; else `None`.
     pub fn floor(&self) -> Option<i64> {
         Some(self.floor.load(Ordering::Acquire)).filter(|floor| *floor != i64::MIN)
     }
 
     /// How many entries there are.
     pub fn len(&self) -> usize {
-        self.sessions.len() + self.epochs.len() + self.keys.len()
+        self.sessions.len() + self.epochs.len() + self.keys.len() + self.clients.len()
     }
 
     /// Whether there are none.

@@ -27,9 +27,41 @@ pub enum Revocation {
         /// How long the entry matters.
         keep_until: i64,
     },
+    /// Whatever was read up to a moment is void, whoever it belongs to.
+    Everybody {
+        /// The latest `rat` that is refused.
+        read_until: i64,
+        /// How long the entry matters.
+        keep_until: i64,
+    },
+    /// Whatever a client was given up to a moment is void.
+    Client {
+        /// Which client.
+        client_id: String,
+        /// The latest `rat` that is refused.
+        read_until: i64,
+        /// How long the entry matters.
+        keep_until: i64,
+    },
 }
 
-/// By what a credential can be revoked. A cached session row has no `kid`.
+impl Revocation {
+    /// The longest name of a key or a client, in bytes.
+    pub const MAX_NAME_BYTES: usize = 256;
+
+    /// How long the entry matters.
+    pub fn keep_until(&self) -> i64 {
+        match self {
+            Self::Session { keep_until, .. }
+            | Self::Epoch { keep_until, .. }
+            | Self::Key { keep_until, .. }
+            | Self::Everybody { keep_until, .. }
+            | Self::Client { keep_until, .. } => *keep_until,
+        }
+    }
+}
+
+/// By what a credential can be revoked. A cached session row has neither `kid` nor client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Marks<'a> {
     /// The session that it belongs to.
@@ -42,4 +74,6 @@ pub struct Marks<'a> {
     pub rat: i64,
     /// The key that signed it.
     pub kid: Option<&'a str>,
+    /// The client that it was given to.
+    pub client_id: Option<&'a str>,
 }

@@ -9,7 +9,7 @@ use http::{Request, Response};
 use tower_layer::Layer;
 use tower_service::Service;
 
-use crate::{Authenticated, Policy, Verifier};
+use crate::{Authenticated, Policy, Verifier, WhenStale};
 
 impl Verifier {
     /// A layer that lends this verifier to the extractors inside it. It refuses nobody by itself.
@@ -109,11 +109,15 @@ where
         Box::pin(async move {
             let (mut parts, body) = request.into_parts();
             let is_known = parts.extensions.get::<Verifier>().is_some_and(|outer| outer.is(&verifier));
-            let known = parts.extensions.get::<Authenticated>().filter(|_| is_known).cloned();
+            let known = parts
+                .extensions
+                .get::<Authenticated>()
+                .filter(|_| is_known && policy.stale() == WhenStale::Refresh)
+                .cloned();
             let judged = async {
                 let who = match known {
                     Some(who) => who,
-                    None => verifier.authenticate(&parts).await?,
+                    None => verifier.authenticate_for(&parts, policy.stale()).await?,
                 };
                 verifier.permit(&who, &policy).map(|()| who)
             };

@@ -20,6 +20,10 @@ pub enum Rejection {
     /// The access token does not admit; a client refreshes, or logs in again.
     #[error("{0}")]
     Refused(#[from] Refused),
+    /// The token may have been withdrawn since it was made, and this process has not been told for too long: a client
+    /// refreshes and goes on.
+    #[error("the token is too old to be believed while the issuer is silent: refresh it")]
+    Stale,
     /// The cookie opens no session any more.
     #[error("the session has ended")]
     Ended,
@@ -47,6 +51,7 @@ impl Rejection {
             Self::Missing => "missing",
             Self::Malformed(_) => "invalid_request",
             Self::Refused(refused) => refused.code(),
+            Self::Stale => "stale",
             Self::Ended => "ended",
             Self::CrossSite => "cross_site",
             Self::Unmet(Unmet::Role(_)) => "insufficient_role",
@@ -62,7 +67,7 @@ impl Rejection {
     pub fn status(&self) -> StatusCode {
         match self {
             Self::Malformed(_) => StatusCode::BAD_REQUEST,
-            Self::Missing | Self::Refused(_) | Self::Ended | Self::Unmet(Unmet::TooLongAgo(_)) => {
+            Self::Missing | Self::Refused(_) | Self::Stale | Self::Ended | Self::Unmet(Unmet::TooLongAgo(_)) => {
                 StatusCode::UNAUTHORIZED
             }
             Self::CrossSite | Self::Unmet(_) => StatusCode::FORBIDDEN,
@@ -104,7 +109,7 @@ impl Rejection {
         match self {
             Self::Missing => Some("Bearer realm=\"login\"".to_owned()),
             Self::Malformed(_) => Some(described("invalid_request")),
-            Self::Refused(_) | Self::Ended => Some(described("invalid_token")),
+            Self::Refused(_) | Self::Stale | Self::Ended => Some(described("invalid_token")),
             Self::Unmet(Unmet::Scope(scopes)) => {
                 Some(format!("{}, scope=\"{}\"", described("insufficient_scope"), quotable(&scopes.join(" "))))
             }

@@ -1,0 +1,114 @@
+//! The revocation feed (`docs/revocation-feed.md`): what has been withdrawn, for programs that check credentials themselves.
+
+mod credential;
+
+use std::time::Duration;
+
+use axum::body::{Body, Bytes};
+use axum::http::StatusCode;
+use axum::http::header::{self, HeaderName};
+use futures_util::StreamExt;
+use serde::Deserialize;
+use verifier::feed::{Feed, Position};
+
+use crate::app::App;
+use crate::failure::{Failure, Problem};
+use crate::proofs::InQuery;
+
+pub use credential::{Follower, is_name, new_credential};
+
+/// What is asked.
+#[derive(Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub struct Question {
+    /// That of the last watermark. Without it, everything is answered.
+    position: Option<String>,
+    /// For how many milliseconds at most the answer may be held back while there is nothing to tell; 25,000 at most.
+    wait: Option<u32>,
+    /// What the process that asks calls itself, for people: 1 to 64 letters, digits and `-._`.
+    #[param(example = "orders-1")]
+    name: Option<String>,
+}
+
+type Answer<T> = ([(HeaderName, &'static str); 1], T);
+
+/// `GET /revocations`: what came since a position, and how much is known.
+#[utoipa::path(get, path = "/revocations", tag = "Revocations", params(Question),
+    summary = "What has been withdrawn since",
+    description = "Frames, as docs/revocation-feed.md lays them out; the last is a watermark.",
+    security(("verifier" = [])),
+    responses(
+        (status = 200, description = "Frames", content_type = "application/vnd.watchword.revocations"),
+        (status = 400, description = "A parameter is none", body = Problem, content_type = "application/problem+json"),
+        (status = 401, description = "Not the credential of a verifier", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "This node does not know enough itself", body = Problem, content_type = "application/problem+json"),
+    ))]
+pub async fn ask(
+    follower: Follower,
+    InQuery(question): InQuery<Question>,
+    app: App,
+) -> Result<Answer<Vec<u8>>, Failure> {
+    let Asked { position, wait } = question.heard(&follower, &app)?;
+    let answer = app.memory.feed().answer(position.as_ref(), wait).await.ok_or(NOT_READY)?;
+    Ok(([FRAMES], answer.bytes))
+}
+
+/// `GET /revocations/stream`: the same, and what comes after it as it comes.
+#[utoipa::path(get, path = "/revocations/stream", tag = "Revocations", params(Question),
+    summary = "What is withdrawn, as it happens",
+    description = "As `GET /revocations`, but it goes on: news as they come, a watermark behind them and at least one a second.",
+    security(("verifier" = [])),
+    responses(
+        (status = 200, description = "Frames", content_type = "application/vnd.watchword.revocations"),
+        (status = 400, description = "A parameter is none", body = Problem, content_type = "application/problem+json"),
+        (status = 401, description = "Not the credential of a verifier", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "This node does not know enough itself", body = Problem, content_type = "application/problem+json"),
+    ))]
+pub async fn stream(
+    follower: Follower,
+    InQuery(question): InQuery<Question>,
+    app: App,
+) -> Result<Answer<Body>, Failure> {
+    let Asked { position, .. } = question.heard(&follower, &app)?;
+    if !app.memory.is_ready(app.clock.now()) {
+        return Err(NOT_READY);
+    }
+    let stream = app.memory.feed().clone().stream(position, STREAM_LIFETIME);
+    Ok(([FRAMES], Body::from_stream(stream.map(Ok::<Bytes, std::convert::Infallible>))))
+}
+
+/// A question that can be answered.
+struct Asked {
+    position: Option<Position>,
+    wait: Duration,
+}
+
+impl Question {
+    /// Takes note of who asks and of what they know already.
+    fn heard(self, follower: &Follower, app: &App) -> Result<Asked, Failure> {
+        let refuse = |text| Err(Failure::Refused(StatusCode::BAD_REQUEST, text));
+        let position = self.position.as_deref().map(Position::parse);
+        if let Some(None) = position {
+            return refuse("`position` is none: send that of the last watermark, or none at all.");
+        }
+        let wait = Duration::from_millis(self.wait.unwrap_or(0).into());
+        if wait > Feed::LONGEST_WAIT {
+            return refuse("`wait` is longer than 25000 milliseconds.");
+        }
+        let name = self.name.as_deref().unwrap_or(&follower.name);
+        if !is_name(name) {
+            return refuse("`name` is not made of 1 to 64 letters, digits and `-._`.");
+        }
+        let position = position.flatten();
+        app.memory.feed().heard(name, position.as_ref(), app.clock.now().0);
+        Ok(Asked { position, wait })
+    }
+}
+
+const FRAMES: (HeaderName, &str) = (header::CONTENT_TYPE, "application/vnd.watchword.revocations");
+
+const NOT_READY: Failure = Failure::Unavailable { retry_after: 1 };
+
+/// How long a stream goes on. Then its credential has to be shown again.
+const STREAM_LIFETIME: Duration = Duration::from_mins(5);

@@ -1,0 +1,310 @@
+//! Following the issuer's revocations: questions, which prove how much is known, and beside them a stream, which is quick.
+
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher, Hasher};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderValue, Uri};
+use tokio::sync::{Notify, watch};
+use tokio::time::{sleep, timeout};
+
+use super::fetch::{Fetch, FetchError, Incoming};
+use super::issuer::ConnectError;
+use crate::clock::millis;
+use crate::feed::{Frame, Frames, Freshness, Position, View, Watermark};
+use crate::{Checker, Clock};
+
+/// What is known of the issuer's revocations. Followed by tasks that end when it is dropped.
+pub(super) struct Following {
+    fetch: Fetch,
+    endpoint: Uri,
+    credential: HeaderValue,
+    name: Option<String>,
+    clock: Clock,
+    checker: Arc<Checker>,
+    freshness: Freshness,
+    /// In milliseconds.
+    bound: i64,
+    position: Mutex<Option<Position>>,
+    /// That a stream has brought news, which a question is to acknowledge.
+    news: Arc<Notify>,
+    /// That something was withdrawn.
+    withdrawn: watch::Sender<()>,
+}
+
+/// What has come in.
+struct Applied {
+    /// Whether all of it was understood.
+    is_whole: bool,
+    /// Whether something was withdrawn.
+    is_news: bool,
+}
+
+/// Why following goes on with a pause.
+#[derive(Debug, thiserror::Error)]
+enum Interrupted {
+    #[error(transparent)]
+    Fetch(#[from] FetchError),
+    #[error("the answer was cut off")]
+    CutOff,
+    #[error("the answer is longer than {} MB", MAX_BYTES >> 20)]
+    TooLong,
+    #[error("the issuer tells of something that this version does not know; renew this program")]
+    Unknown,
+}
+
+impl Following {
+    /// Learns everything, and goes on learning.
+    pub(super) async fn begin(
+        fetch: Fetch,
+        endpoint: Uri,
+        Follower { credential, name, bound }: Follower,
+        clock: Clock,
+        checker: Arc<Checker>,
+    ) -> Result<Arc<Self>, ConnectError> {
+        let following = Arc::new(Self {
+            fetch,
+            endpoint,
+            credential,
+            name,
+            clock,
+            checker,
+            freshness: Freshness::default(),
+            bound: millis(bound),
+            position: Mutex::default(),
+            news: Arc::default(),
+            withdrawn: watch::Sender::new(()),
+        });
+        match following.ask(Duration::ZERO).await {
+            Ok(()) => {}
+            Err(Interrupted::Fetch(error)) => return Err(error.into()),
+            Err(error) => return Err(ConnectError::Feed(error.to_string())),
+        }
+        tokio::spawn(ask_on(Arc::downgrade(&following)));
+        tokio::spawn(listen_on(Arc::downgrade(&following)));
+        Ok(following)
+    }
+
+    /// How things stand. Ask before looking at what has been withdrawn.
+    pub(super) fn view(&self) -> Option<View> {
+        self.freshness.at(self.clock.passed_ms())
+    }
+
+    /// Whether enough is known to judge a credential that was read at `rat`, with the view that was had before its
+    /// withdrawal was looked for.
+    pub(super) fn is_enough(&self, view: View, rat: i64) -> bool {
+        view.age_of(rat) <= self.bound
+    }
+
+    /// Whether enough is known at this moment, for what is looked for from now on.
+    pub(super) fn knows(&self, rat: i64) -> bool {
+        self.view().is_some_and(|view| self.is_enough(view, rat))
+    }
+
+    /// Changes whenever something was withdrawn.
+    pub(super) fn changes(&self) -> watch::Receiver<()> {
+        self.withdrawn.subscribe()
+    }
+
+    /// Asks what is new; for up to `wait` the answer may be held back.
+    async fn ask(&self, wait: Duration) -> Result<(), Interrupted> {
+        let asked = self.clock.passed_ms();
+        let uri = self.uri("", wait);
+        let mut answer = self.open(&uri, wait).await?;
+        let mut bytes = Vec::new();
+        while let Some(part) = answer.next(PATIENCE).await? {
+            bytes.extend_from_slice(&part);
+            if bytes.len() > MAX_BYTES {
+                return Err(Interrupted::TooLong);
+            }
+        }
+        let mut frames = Frames::default();
+        frames.push(&bytes);
+        let watermark = last_watermark(&bytes).ok_or(Interrupted::CutOff)?;
+        let Applied { is_whole, .. } = self.apply(&mut frames, watermark.now_ms);
+        self.go_on_from(&watermark);
+        if !is_whole {
+            return Err(Interrupted::Unknown);
+        }
+        self.freshness.learn(asked, watermark.view());
+        Ok(())
+    }
+
+    /// Listens to one stream until it ends; whether it said anything.
+    async fn listen(&self) -> Result<bool, Interrupted> {
+        let mut stream = self.open(&self.uri("/stream", Duration::ZERO), Duration::ZERO).await?;
+        let (mut frames, mut has_spoken) = (Frames::default(), false);
+        loop {
+            let part: Option<Bytes> = match stream.next(QUIET).await {
+                Ok(part) => part,
+                // What it said counts. That it ended so is no news.
+                Err(_) if has_spoken => return Ok(true),
+                Err(error) => return Err(error.into()),
+            };
+            let Some(part) = part else { return Ok(has_spoken) };
+            has_spoken = true;
+            frames.push(&part);
+            let now = self.view().map_or(0, |view| view.now_ms);
+            if self.apply(&mut frames, now).is_news {
+                self.news.notify_one();
+            }
+        }
+    }
+
+    /// Heeds what has come in.
+    fn apply(&self, frames: &mut Frames, now: i64) -> Applied {
+        let mut applied = Applied { is_whole: true, is_news: false };
+        while let Some(frame) = frames.next(now) {
+            match frame {
+                Frame::Entry(revocation) => {
+                    self.checker.revoked().insert(&revocation, now);
+                    applied.is_news = true;
+                }
+                Frame::Watermark(watermark) => self.go_on_from(&watermark),
+                Frame::End => {}
+                Frame::Unknown => applied.is_whole = false,
+            }
+        }
+        if applied.is_news {
+            self.withdrawn.send_replace(());
+        }
+        applied
+    }
+
+    fn go_on_from(&self, watermark: &Watermark) {
+        *self.position.lock().unwrap_or_else(PoisonError::into_inner) = Some(watermark.position.clone());
+    }
+
+    fn uri(&self, suffix: &str, wait: Duration) -> String {
+        let mut uri = format!("{}{suffix}?wait={}", self.endpoint, wait.as_millis());
+        if let Some(name) = &self.name {
+            uri.push_str("&name=");
+            uri.push_str(name);
+        }
+        if let Some(position) = &*self.position.lock().unwrap_or_else(PoisonError::into_inner) {
+            uri.push_str("&position=");
+            uri.push_str(position.as_str());
+        }
+        uri
+    }
+
+    async fn open(&self, uri: &str, wait: Duration) -> Result<Incoming, FetchError> {
+        let uri = uri.parse().expect("the parts of it were checked");
+        self.fetch.open(&uri, self.credential.clone(), PATIENCE + wait).await
+    }
+
+    /// How often to ask.
+    fn pace(&self) -> Duration {
+        Duration::from_millis(u64::try_from(self.bound / 3).unwrap_or(0).max(10))
+    }
+}
+
+/// Who follows, and how closely.
+#[derive(Clone)]
+pub(super) struct Follower {
+    pub(super) credential: HeaderValue,
+    pub(super) name: Option<String>,
+    pub(super) bound: Duration,
+}
+
+/// Asks for as long as anybody needs to know.
+async fn ask_on(following: Weak<Following>) {
+    let mut pause = Pause::default();
+    loop {
+        let Some(this) = following.upgrade() else { return };
+        let wait = match this.ask(Duration::ZERO).await {
+            Ok(()) => {
+                pause = Pause::default();
+                if let Some(View { now_ms, .. }) = this.view() {
+                    this.checker.revoked().expire(now_ms);
+                }
+                this.pace()
+            }
+            Err(error) => {
+                tracing::warn!(%error, "the revocations could not be asked for");
+                pause.next(this.pace())
+            }
+        };
+        let news = Arc::clone(&this.news);
+        drop(this);
+        let soon = async {
+            news.notified().await;
+            sleep(SOON).await;
+        };
+        let _ = timeout(wait, soon).await;
+    }
+}
+
+/// Listens for as long as anybody needs to know.
+async fn listen_on(following: Weak<Following>) {
+    let (mut pause, mut silent) = (Pause::default(), 0);
+    loop {
+        let Some(this) = following.upgrade() else { return };
+        if silent >= SILENT_STREAMS {
+            // Something on the way holds streams back. Questions that wait are as quick; they only cost more.
+            silent = 0;
+            let until = this.clock.passed_ms() + millis(WITHOUT_STREAM);
+            while this.clock.passed_ms() < until {
+                if this.ask(this.pace()).await.is_err() {
+                    sleep(pause.next(this.pace())).await;
+                }
+            }
+        }
+        match this.listen().await {
+            Ok(true) => (pause, silent) = (Pause::default(), 0),
+            Ok(false) => silent += 1,
+            Err(error) => {
+                silent += 1;
+                tracing::debug!(%error, "the stream of revocations ended");
+            }
+        }
+        let wait = pause.next(this.pace());
+        drop(this);
+        sleep(wait).await;
+    }
+}
+
+/// Pauses between tries: longer each time, and never the same for two verifiers.
+#[derive(Default)]
+struct Pause(u32);
+
+impl Pause {
+    fn next(&mut self, longest: Duration) -> Duration {
+        let pause = (FIRST_PAUSE * (1 << self.0.min(16))).min(longest);
+        self.0 = self.0.saturating_add(1);
+        let random = RandomState::new().build_hasher().finish() % 1_000;
+        pause - pause * u32::try_from(random).unwrap_or(0) / 2_000
+    }
+}
+
+/// The last watermark of an answer that was not cut off.
+fn last_watermark(bytes: &[u8]) -> Option<Watermark> {
+    let mut frames = Frames::default();
+    frames.push(bytes);
+    let mut last = None;
+    while let Some(frame) = frames.next(0) {
+        last = Some(frame);
+    }
+    match last {
+        Some(Frame::Watermark(watermark)) if frames.is_between() => Some(watermark),
+        _ => None,
+    }
+}
+
+/// How long an answer may be silent, and a stream, which speaks once a second.
+const PATIENCE: Duration = Duration::from_secs(5);
+const QUIET: Duration = Duration::from_secs(3);
+
+/// How soon news on a stream is acknowledged.
+const SOON: Duration = Duration::from_millis(50);
+
+/// The longest answer, in bytes: some three million entries.
+const MAX_BYTES: usize = 64 << 20;
+
+/// After how many streams in a row that said nothing to go on without one, and for how long.
+const SILENT_STREAMS: u32 = 3;
+const WITHOUT_STREAM: Duration = Duration::from_mins(5);
+
+const FIRST_PAUSE: Duration = Duration::from_millis(50);

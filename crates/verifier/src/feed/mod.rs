@@ -1,0 +1,21 @@
+//! The revocation feed: learning from the issuer, within milliseconds, what has been withdrawn, and knowing how much is known.
+//!
+//! The protocol is described in `docs/revocation-feed.md`.
+
+mod frame;
+mod freshness;
+#[cfg(feature = "serve")]
+mod listeners;
+mod log;
+mod seen;
+#[cfg(feature = "serve")]
+mod serve;
+
+pub use frame::{Frame, Frames, Position, Watermark};
+pub use freshness::{Freshness, View};
+#[cfg(feature = "serve")]
+pub use listeners::Listener;
+pub use log::{Answer, Log};
+pub use seen::Seen;
+#[cfg(feature = "serve")]
+pub use serve::Feed;

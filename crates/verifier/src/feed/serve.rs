@@ -1,0 +1,129 @@
+//! Serving the feed: answering questions, at once or when there is news, and streams, which go on answering.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::stream::{Stream, unfold};
+use tokio::sync::watch;
+use tokio::time::{Instant, timeout_at};
+
+use super::listeners::{Listener, Listeners};
+use super::{Answer, Frame, Log, Position, Seen, View};
+use crate::Revocation;
+
+/// A log and those who listen to it.
+pub struct Feed {
+    log: Log,
+    listeners: Listeners,
+    /// How much this side knows, and what time it is.
+    known: Box<dyn Fn() -> Option<View> + Send + Sync>,
+    news: watch::Sender<()>,
+    is_stopping: AtomicBool,
+}
+
+impl Feed {
+    /// How long an answer may be held back.
+    pub const LONGEST_WAIT: Duration = Duration::from_secs(25);
+
+    /// A feed of the numbers of `source`, as [`Log::new`] has it, by somebody who knows as much as `known` says; `None`
+    /// while that is not enough to tell anybody.
+    pub fn new(source: impl Into<String>, known: impl Fn() -> Option<View> + Send + Sync + 'static) -> Self {
+        Self {
+            log: Log::new(source),
+            listeners: Listeners::default(),
+            known: Box::new(known),
+            news: watch::Sender::new(()),
+            is_stopping: AtomicBool::new(false),
+        }
+    }
+
+    /// Adds entries, as [`Log::extend`] does, and tells whoever waits.
+    pub fn extend(&self, entries: Vec<(u64, Revocation)>, seen: Option<Seen>) {
+        let is_news = !entries.is_empty();
+        self.log.extend(entries, seen);
+        if is_news {
+            self.news.send_replace(());
+        }
+    }
+
+    /// The answer to a question. With a position it may be held back for up to `wait` while there is nothing to tell.
+    /// `None` while this side does not know enough.
+    pub async fn answer(&self, position: Option<&Position>, wait: Duration) -> Option<Answer> {
+        let until = Instant::now() + wait.min(Self::LONGEST_WAIT);
+        // Before looking, so that what comes in between is not missed.
+        let mut news = self.news.subscribe();
+        while let Some(position) = position {
+            let is_over = self.is_stopping() || self.log.has_news_since(position);
+            if is_over || timeout_at(until, news.changed()).await.is_err() {
+                break;
+            }
+        }
+        // Before the log is read: what is added in between is told beyond what is promised.
+        let View { age_ms, now_ms } = (self.known)()?;
+        Some(self.log.answer(position, age_ms, now_ms))
+    }
+
+    /// A stream of answers, each from where the one before ended, for at most `lifetime`. It ends early when this side no
+    /// longer knows enough. Nothing is queued: who reads slowly gets more at a time.
+    pub fn stream(
+        self: Arc<Self>,
+        position: Option<Position>,
+        lifetime: Duration,
+    ) -> impl Stream<Item = Bytes> + Send + 'static {
+        let end = Instant::now() + lifetime;
+        unfold(Some((self, position, Duration::ZERO)), move |state| async move {
+            let (feed, position, wait) = state?;
+            if feed.is_stopping() || Instant::now() >= end {
+                let mut bytes = Vec::new();
+                Frame::End.encode(0, &mut bytes);
+                return Some((bytes.into(), None));
+            }
+            let Answer { bytes, position, .. } = feed.answer(position.as_ref(), wait).await?;
+            Some((bytes.into(), Some((feed, Some(position), HEARTBEAT))))
+        })
+    }
+
+    /// Notes that a process which calls itself `name` has asked, and that it knows everything up to the position that it
+    /// asked with.
+    pub fn heard(&self, name: &str, position: Option<&Position>, now_ms: i64) {
+        self.listeners.heard(name, position.and_then(|position| self.log.seen_by(position)), now_ms);
+    }
+
+    /// Who has asked since a moment.
+    pub fn listeners(&self, since_ms: i64) -> Vec<Listener> {
+        self.listeners.since(since_ms)
+    }
+
+    /// Waits until everybody who has asked since `since_ms` knows of the entries with these numbers, at most until a
+    /// moment. Those who do not know by then are late.
+    pub async fn late(&self, numbers: &[u64], since_ms: i64, until: Instant) -> Vec<Listener> {
+        let mut heard = self.listeners.changes();
+        loop {
+            let mut late = self.listeners.since(since_ms);
+            late.retain(|listener| !numbers.iter().all(|number| listener.seen.has(*number)));
+            if late.is_empty() || timeout_at(until, heard.changed()).await.is_err() {
+                return late;
+            }
+        }
+    }
+
+    /// The log itself.
+    pub fn log(&self) -> &Log {
+        &self.log
+    }
+
+    /// Ends every stream and every question that is held back, in good order, so that the listeners ask elsewhere.
+    pub fn stop(&self) {
+        self.is_stopping.store(true, Ordering::Release);
+        self.news.send_replace(());
+    }
+
+    fn is_stopping(&self) -> bool {
+        self.is_stopping.load(Ordering::Acquire)
+    }
+}
+
+/// How often a stream says where it stands when there is nothing else to say.
+const HEARTBEAT: Duration = Duration::from_secs(1);
