@@ -73,6 +73,15 @@ fn tell(checker: &Checker, step: &Step, issuers: &[Issuer; 2]) {
     }
 }
 
+/// Tells the other threads to end, even when this one fails.
+struct Over<'a>(&'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -142,6 +151,7 @@ fn the_bound_holds_under_ten_times_as_many_tokens_from_four_threads() {
                 }
             })
         };
+        let _over = Over(&is_over);
         for thread in (0..4).map(from).collect::<Vec<_>>() {
             thread.join().unwrap();
         }
@@ -157,12 +167,16 @@ fn a_refused_token_does_not_come_back_while_many_still_ask_for_it() {
     for round in 0..30_u8 {
         let checker = issuer.checker();
         let token = issuer.token([round; 16]);
-        let start = Barrier::new(3);
+        let (start, is_revoked) = (Barrier::new(3), AtomicBool::new(false));
         std::thread::scope(|scope| {
             for _ in 0..2 {
                 scope.spawn(|| {
                     start.wait();
-                    while checker.check(&token, NOW, |_| ()).is_ok() {}
+                    let mut must_refuse = false;
+                    while checker.check(&token, NOW, |_| ()).is_ok() {
+                        assert!(!must_refuse);
+                        must_refuse = is_revoked.load(Ordering::Acquire);
+                    }
                     for _ in 0..20 {
                         assert_eq!(checker.check(&token, NOW, |_| ()), Err(Refused::Revoked));
                     }
@@ -170,6 +184,7 @@ fn a_refused_token_does_not_come_back_while_many_still_ask_for_it() {
             }
             start.wait();
             checker.revoked().insert(&Revocation::Session { sid: [round; 16], keep_until: KEEP }, NOW);
+            is_revoked.store(true, Ordering::Release);
         });
         // Whoever began before the revocation has long put in what it had; and each refusal took that out.
         assert_eq!(checker.cached(), 0);
@@ -219,6 +234,7 @@ fn no_answer_is_older_than_what_was_settled_before_the_question() {
                 }
             });
         }
+        let _over = Over(&is_over);
         for n in 0..ROUNDS {
             announced[n].store(true, Ordering::SeqCst);
             checker.revoked().insert(&Revocation::Session { sid: [n as u8; 16], keep_until: KEEP }, NOW);
@@ -228,7 +244,6 @@ fn no_answer_is_older_than_what_was_settled_before_the_question() {
             phase.fetch_add(1, Ordering::SeqCst);
             std::thread::yield_now();
         }
-        is_over.store(true, Ordering::SeqCst);
     });
     assert!(checker.cached() <= 16);
 }
