@@ -24,6 +24,7 @@ mod sql;
 mod sqlite;
 mod sweep;
 mod throttles;
+mod transfer;
 
 pub use accounts::{Login, NewUser};
 pub(crate) use db::ready;
@@ -39,3 +40,4 @@ pub use revocations::{News, Position};
 pub use sessions::{Live, NewGrant, NewSession, Opened};
 pub use sweep::Swept;
 pub use throttles::ThrottleKey;
+pub use transfer::{Checked, Move, Moved, Progress, Task, Transfer, TransferError, reopen};
