@@ -39,12 +39,12 @@ impl Single {
         })
     }
 
-    /// Takes the lock of this number until the connection ends. False: somebody else has it.
-    pub(crate) async fn try_lock(&self, number: i64) -> Result<bool, Error> {
-        let rows = self.session.query("select pg_try_advisory_lock($1)::int", &[&(LOCKS | number)]).await?;
-        rows.first()
-            .and_then(|row| row.try_get::<_, i32>(0).ok())
-            .map(|got| got == 1)
-            .ok_or_else(|| Error::broken("no answer about a lock"))
+    /// Takes the lock of this number until the connection ends. False: somebody else keeps it for seconds.
+    pub(crate) async fn lock(&self, number: i64) -> Result<bool, Error> {
+        match self.session.query("select pg_advisory_lock($1)::text", &[&(LOCKS | number)]).await {
+            Ok(_) => Ok(true),
+            Err(Error::Unavailable) => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 }

@@ -49,7 +49,7 @@ impl Side {
     pub(super) async fn claim(&self) -> Result<bool, Error> {
         match &self.connection {
             Kind::Sqlite(_) => Ok(true),
-            Kind::Postgres(single) => single.try_lock(CLAIM).await,
+            Kind::Postgres(single) => single.lock(CLAIM).await,
         }
     }
 
