@@ -5,11 +5,13 @@ mod support;
 
 mod commands;
 mod demo;
+mod deploy;
 mod example;
 mod first_run;
 mod http_limits;
 mod keys;
 mod kill;
 mod master_key;
+mod migrate;
 mod postgres;
 mod start_errors;

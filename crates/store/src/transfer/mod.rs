@@ -104,7 +104,11 @@ impl Transfer {
         }
         wait_for_servers().await;
         let here = state::advance(target.sql(), id, State::Arrived, State::Here).await;
-        if here.map_err(doing(&to, "opening it"))? { Ok(Moved { from, to, tables }) } else { Err(TransferError::Busy(to)) }
+        if here.map_err(doing(&to, "opening it"))? {
+            Ok(Moved { from, to, tables })
+        } else {
+            Err(TransferError::Busy(to))
+        }
     }
 
     /// Opens both databases and finds out where to go on.

@@ -14,7 +14,15 @@ use tokio::task::JoinSet;
 use crate::support::{KEEP, T0, TestStore, new_session, new_user, refresh, session_id};
 
 const TABLES: [&str; 9] = [
-    "users", "setup_offers", "sessions", "grants", "revocations", "throttles", "signing_keys", "meta", "sealed_secrets",
+    "users",
+    "setup_offers",
+    "sessions",
+    "grants",
+    "revocations",
+    "throttles",
+    "signing_keys",
+    "meta",
+    "sealed_secrets",
 ];
 
 /// Something in every table: live and ended sessions, chains in the middle, a revoked key, a throttle, a raised epoch.
@@ -51,7 +59,8 @@ async fn furnish(store: &Store) {
 
 /// Both directions: from a furnished store to an empty place.
 async fn directions() -> [(TestStore, TestStore); 2] {
-    let pairs = [(TestStore::on_sqlite(), TestStore::on_postgres()), (TestStore::on_postgres(), TestStore::on_sqlite())];
+    let pairs =
+        [(TestStore::on_sqlite(), TestStore::on_postgres()), (TestStore::on_postgres(), TestStore::on_sqlite())];
     for (source, target) in &pairs {
         furnish(source).await;
         // It was opened only to have its tables.
@@ -83,7 +92,8 @@ fn rows(store: &TestStore) -> Vec<i64> {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_installation_moves_whole_in_either_direction_and_goes_on_there() {
     for (source, target) in directions().await {
-        let before = (source.accounts(None, 100).await.unwrap().len(), source.entries().await, source.master().await.unwrap());
+        let before =
+            (source.accounts(None, 100).await.unwrap().len(), source.entries().await, source.master().await.unwrap());
         let moved = quiet(&transfer(&source, &target)).unwrap();
         assert_eq!(moved.tables.len(), TABLES.len());
         assert!(moved.tables.iter().all(|table| table.rows > 0 && table.sha256.len() == 64), "{moved:?}");
@@ -94,7 +104,9 @@ async fn an_installation_moves_whole_in_either_direction_and_goes_on_there() {
         assert_eq!((there.accounts(None, 100).await.unwrap().len(), entries, there.master().await.unwrap()), before);
         assert_eq!(there.clock_floor().await.unwrap(), Some(T0));
         assert_eq!(there.current_move().await.unwrap(), None);
-        assert!(matches!(there.rotate(refresh(7, 3)).await.unwrap(), Rotated::Issued { grant, .. } if grant.rotation == 4));
+        assert!(
+            matches!(there.rotate(refresh(7, 3)).await.unwrap(), Rotated::Issued { grant, .. } if grant.rotation == 4)
+        );
         assert!(matches!(there.rotate(refresh(2, 2)).await.unwrap(), Rotated::Refused));
         // The log is numbered on from where it was.
         there.end_session(session_id(5), EndedWhy::Logout, KEEP, T0).await.unwrap();
@@ -239,7 +251,10 @@ async fn what_is_acknowledged_while_it_is_closed_arrives() {
         for n in [4, 6, 7, 8] {
             let told = acknowledged.lock().unwrap().iter().filter(|(of, _)| *of == n).map(|(_, r)| *r).max().unwrap();
             let next = there.rotate(refresh(n, told)).await.unwrap();
-            assert!(matches!(next, Rotated::Issued { grant, repeated: false, .. } if grant.rotation == told + 1), "{n}");
+            assert!(
+                matches!(next, Rotated::Issued { grant, repeated: false, .. } if grant.rotation == told + 1),
+                "{n}"
+            );
         }
     }
 }

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use store::{Moved, Transfer};
 
 use super::output::{line, table};
-use super::start::{log, wrong};
+use super::start::wrong;
 use crate::app::StartError;
 use crate::config::{Config, Database};
 use crate::keyring::MASTER_KEY_VARIABLE;
@@ -35,7 +35,6 @@ pub async fn run(migrate: Migrate, config: &Config, env: &[(String, String)]) ->
     if migrate.from.is_none() && migrate.to.is_none() {
         return Err(wrong("say where the installation is with --from, or where it is to be with --to"));
     }
-    log(&config.log)?;
     let place = |url: Option<String>| url.map_or_else(|| Ok(config.database.clone()), Database::try_from);
     let (from, to) = (place(migrate.from).map_err(wrong)?, place(migrate.to).map_err(wrong)?);
     let transfer = Transfer { from: from.0.clone(), to: to.0 };
