@@ -3,11 +3,12 @@
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 use std::sync::{Arc, Barrier};
+use std::time::Instant;
 
-use test_postgres::Schema;
+use test_postgres::{Cluster, Schema};
 
 use crate::kill::{CLIENTS, Login, accepts, bearer, check, log_in, name, place, post, start};
-use crate::support::{Http, Place, Random, Reply, Server, soon};
+use crate::support::{Http, Place, Random, Reply, SOON, Server, soon};
 
 /// One client: refreshes, logs out and logs in until it is answered that nothing can be changed.
 fn work(http: Http, name: &str, mut random: Random, begun: &Barrier) -> Vec<Login> {
@@ -43,8 +44,8 @@ fn refused(reply: &Reply) {
     assert_eq!((reply.status, reply.header("retry-after")), (503, Some("10")), "{reply:?}");
 }
 
-fn on_target(place: &Place, schema: &Schema) -> Server {
-    place.write("watchword.toml", format!("database = '{}'\n", schema.url()));
+fn on_target(place: &Place, url: &str) -> Server {
+    place.write("watchword.toml", format!("database = '{url}'\n"));
     start(place)
 }
 
@@ -89,7 +90,7 @@ fn an_installation_in_use_moves_and_whatever_was_acknowledged_holds_there() {
     let refusal = complaint(&place, "sqlite:watchword.db");
     assert!(refusal.contains(why), "{refusal}");
 
-    let there = on_target(&place, &schema);
+    let there = on_target(&place, &schema.url());
     let deeds: usize = ledgers.iter().flatten().map(|login| login.chain.len() + usize::from(login.is_over)).sum();
     println!("{deeds} acknowledged deeds");
     assert!(deeds > 10 * CLIENTS);
@@ -105,66 +106,117 @@ fn an_installation_in_use_moves_and_whatever_was_acknowledged_holds_there() {
 
 #[test]
 fn killed_ten_times_at_any_row_it_ends_in_one_whole_installation() {
-    let (place, schema) = (place(), Schema::new());
+    let (place, target) = (place(), Target::start());
     let mut server = start(&place);
     let http = server.http();
     let mut ledger: Vec<Login> = (0..CLIENTS).map(|client| log_in(http, &name(client)).unwrap()).collect();
     fill(&place);
     let mut random = Random::seeded(10);
     for round in 0..10 {
-        let mut command = place.command(&["migrate", "--to", &schema.url()]);
-        let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-        let lines = BufReader::new(child.stderr.take().unwrap()).lines();
-        let last = lines.take(1 + random.below(16)).last().unwrap().unwrap();
-        child.kill().unwrap();
-        assert!(!child.wait().unwrap().success());
-        println!("round {round}: killed at: {last}");
+        let stalled = target.stall_at(&place, &mut random);
+        let last = target.migrate_and_kill(&place);
+        println!("round {round}: killed at {stalled}; had told: {last}");
 
         assert!(accepts(http, &ledger[0].cookie) && accepts(http, &bearer(&ledger[0].access)));
         refused(&post(http, "/refresh", ledger[0].chain.last().unwrap()));
         assert_eq!(http.get("/health/ready", &[]).status, 200);
         assert!(complaint(&place, "sqlite:watchword.db").contains("is being moved to"));
-        let refusal = complaint(&place, &schema.url());
+        let refusal = complaint(&place, &target.url);
         assert!(refusal.contains("migration in progress"), "{refusal}");
-        let found = schema.psql("select (select count(*) from users) + (select count(*) from meta)");
-        assert_eq!(found, "0", "half an installation");
+        assert_eq!(target.psql("select (select count(*) from users) + (select count(*) from meta)"), "0", "half of it");
     }
+    target.go_on();
     soon(|| server.logged().contains("checks go on, changes are answered with 503"));
-    let moved = place.run(&["migrate", "--to", &schema.url()]);
+    let moved = place.run(&["migrate", "--to", &target.url]);
     assert_eq!(moved.code, Some(0), "{moved:?}");
     assert!(server.ends_with_code_1_saying("was moved to"), "{}", server.logged());
-    let there = on_target(&place, &schema);
+    let there = on_target(&place, &target.url);
     assert_eq!(check(there.http(), &mut ledger), Vec::<String>::new());
-    assert_eq!(schema.psql("select count(*) from sessions where user_agent = 'filling'"), "8000");
+    assert_eq!(target.psql("select count(*) from sessions where user_agent = 'filling'"), "3000");
     assert_eq!(there.stop(), Some(0));
 }
 
-/// Sessions that make copying take a while.
+/// Sessions that fill more than one page.
 fn fill(place: &Place) {
     let file = rusqlite::Connection::open(place.path("watchword.db")).unwrap();
-    let sessions = "with recursive n (n) as (select 1 union all select n + 1 from n where n < 8000)
+    let sessions = "with recursive n (n) as (select 1 union all select n + 1 from n where n < 3000)
         insert into sessions select randomblob(16), (select min(user_id) from users), randomblob(32), 1, 1, 1, 1, 1, 'pwd',
         'filling', '192.0.2.1', 0, 1, (select max(created_at) from sessions), 'logout' from n";
-    file.busy_timeout(crate::support::SOON).unwrap();
+    file.busy_timeout(SOON).unwrap();
     file.execute_batch(sessions).unwrap();
+}
+
+/// A PostgreSQL in which copying can be held up at one row.
+struct Target {
+    cluster: Cluster,
+    url: String,
+}
+
+impl Target {
+    fn start() -> Self {
+        // Otherwise a statement that sleeps does not notice that its client was killed.
+        let cluster = Cluster::start(&["listen_addresses = ''", "client_connection_check_interval = '50ms'"]);
+        let url = cluster.url("postgres");
+        // Makes the tables.
+        assert_eq!(Place::new().run(&["user", "list", "--database", &url]).code, Some(0));
+        let target = Self { cluster, url };
+        target.psql(
+            "create function stall() returns trigger language plpgsql as
+            $$ begin perform pg_sleep(3600); return new; end $$",
+        );
+        target
+    }
+
+    fn psql(&self, sql: &str) -> String {
+        self.cluster.psql("postgres", "", sql)
+    }
+
+    /// Lets no copy get beyond this row, which is any of any table.
+    fn stall_at(&self, place: &Place, random: &mut Random) -> String {
+        self.go_on();
+        let (table, key) = [("users", "user_id"), ("sessions", "session_id"), ("grants", "grant_id"), ("meta", "name")]
+            [random.below(4)];
+        let file = rusqlite::Connection::open(place.path("watchword.db")).unwrap();
+        let count: u32 = file.query_row(&format!("select count(*) from {table}"), [], |row| row.get(0)).unwrap();
+        let offset = random.below(count as usize);
+        let row = format!("select hex({key}) from {table} order by {key} limit 1 offset {offset}");
+        let row: String = file.query_row(&row, [], |row| row.get(0)).unwrap();
+        let value = if table == "meta" { format!("convert_from('\\x{row}', 'UTF8')") } else { format!("'\\x{row}'") };
+        self.psql(&format!(
+            "create trigger stall before insert on {table} for each row when (new.{key} = {value}) execute function stall()"
+        ));
+        format!("row {offset} of {count} in {table}")
+    }
+
+    fn go_on(&self) {
+        self.psql(
+            "drop trigger if exists stall on users; drop trigger if exists stall on sessions;
+            drop trigger if exists stall on grants; drop trigger if exists stall on meta",
+        );
+    }
+
+    /// Kills it once it has got to that row; the last thing that it had told.
+    fn migrate_and_kill(&self, place: &Place) -> String {
+        let mut command = place.command(&["migrate", "--to", &self.url]);
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let began = Instant::now();
+        while self.psql("select count(*) from pg_stat_activity where wait_event = 'PgSleep'") == "0" {
+            assert!(began.elapsed() < SOON && child.try_wait().unwrap().is_none(), "it did not get to that row");
+        }
+        child.kill().unwrap();
+        assert!(!child.wait().unwrap().success());
+        let told = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok).last();
+        told.unwrap_or_default()
+    }
 }
 
 #[test]
 fn a_move_given_up_goes_on_where_it_was() {
-    let (place, schema) = (place(), Schema::new());
+    let (place, target) = (place(), Target::start());
     let server = start(&place);
     let login = log_in(server.http(), &name(0)).unwrap();
-    let mut child = place
-        .command(&["migrate", "--to", &schema.url()])
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-    let first = lines.next().unwrap().unwrap();
-    child.kill().unwrap();
-    child.wait().unwrap();
-    assert!(first.contains("copying"), "{first}");
+    target.stall_at(&place, &mut Random::seeded(1));
+    assert!(target.migrate_and_kill(&place).contains("copying"));
     refused(&post(server.http(), "/refresh", login.chain.last().unwrap()));
     let reopened = place.run(&["reopen"]);
     assert_eq!(reopened.code, Some(0), "{reopened:?}");
