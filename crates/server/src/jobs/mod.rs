@@ -43,11 +43,10 @@ pub async fn departure(app: &App) -> OpenError {
         let was_leaving = std::mem::replace(&mut is_leaving, moving.is_some());
         match moving {
             None if was_leaving => tracing::info!("the installation stays here: changes are accepted again"),
-            None => {}
             Some(Move::Leaving(place)) if !was_leaving => {
                 tracing::warn!(place, "the installation is being moved: checks go on, changes are answered with 503");
             }
-            Some(Move::Leaving(_)) => {}
+            None | Some(Move::Leaving(_)) => {}
             Some(gone) => return gone.refusal(app.config.database.to_string()),
         }
     }

@@ -263,6 +263,7 @@ pub fn start(place: &Place) -> Server {
         &[
             ("WATCHWORD_TOKENS_REFRESH_GRACE", "60s"),
             ("WATCHWORD_THROTTLE_ACCOUNT_BURST", "100"),
+            ("WATCHWORD_THROTTLE_ACCOUNT_EVERY", "1h"),
             ("WATCHWORD_THROTTLE_ADDRESS_BURST", "100000"),
             ("WATCHWORD_PUBLIC_URL", "http://localhost:8080"),
         ],

@@ -79,7 +79,9 @@ pub(super) async fn summary(sql: Sql<'_>, plan: &'static Plan, mut watch: impl F
             break;
         }
         text.clear();
-        rows.iter().for_each(|row| canonical(row, &mut text));
+        for row in &rows {
+            canonical(row, &mut text);
+        }
         hash.update(&text);
         count += rows.len() as u64;
         watch(rows.len() as u64);

@@ -3,7 +3,7 @@
 //! The database itself refuses them, by triggers: whichever program tries, and however long it has been connected.
 
 use super::side::Side;
-use super::tables::TABLES;
+use super::tables::{TABLES, Table};
 use crate::sql::Sql;
 use crate::{Error, OpenError, Store};
 
@@ -161,7 +161,7 @@ fn close_postgres() -> String {
             raise exception 'closed: this Watchword installation is being moved' using errcode = '{CLOSED}';
         end $refuse$;\n"
     );
-    let trigger = |table: &super::tables::Table| {
+    let trigger = |table: &Table| {
         format!(
             "create or replace trigger closed before insert or update or delete or truncate on {} for each statement
             execute function refuse_while_moving();\n",
@@ -178,7 +178,8 @@ fn open_text(sql: Sql<'_>) -> String {
             .flat_map(|table| CHANGES.map(|change| format!("drop trigger if exists closed_{}_{change};\n", table.name)))
             .collect(),
         Sql::Postgres(_) => {
-            TABLES.iter().map(|table| format!("drop trigger if exists closed on {};\n", table.name)).collect()
+            let open = |table: &Table| format!("drop trigger if exists closed on {};\n", table.name);
+            TABLES.iter().map(open).collect::<Vec<_>>().concat()
         }
     }
 }

@@ -14,6 +14,7 @@ mod secrecy;
 mod snapshots;
 mod support;
 mod transfer;
+mod transfer_refusals;
 mod transfer_size;
 
 #[path = "."]

@@ -62,13 +62,13 @@ fn describe(progress: &Progress, elapsed: Duration) -> String {
         Task::Copy => "copying",
         Task::Check => "comparing",
     };
-    let mut text = format!("{word} {table}: {done} of {of} rows");
-    let rate = *done as f64 / elapsed.as_secs_f64().max(0.001);
-    if *done > 0 {
-        let left = (of.saturating_sub(*done)) as f64 / rate;
-        text += &format!(", {rate:.0} rows/s, {left:.0} s left");
+    let so_far = format!("{word} {table}: {done} of {of} rows");
+    if *done == 0 {
+        return so_far;
     }
-    text
+    let rate = *done as f64 / elapsed.as_secs_f64().max(0.001);
+    let left = of.saturating_sub(*done) as f64 / rate;
+    format!("{so_far}, {rate:.0} rows/s, {left:.0} s left")
 }
 
 /// How often the bar is drawn anew.
