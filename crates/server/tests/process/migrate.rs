@@ -44,8 +44,9 @@ fn refused(reply: &Reply) {
     assert_eq!((reply.status, reply.header("retry-after")), (503, Some("10")), "{reply:?}");
 }
 
-fn on_target(place: &Place, url: &str) -> Server {
-    place.write("watchword.toml", format!("database = '{url}'\n"));
+/// The server on another database, with the key file that the installation has had from the beginning.
+fn on(place: &Place, url: &str) -> Server {
+    place.write("watchword.toml", format!("database = '{url}'\nmaster_key_file = 'watchword.key'\n"));
     start(place)
 }
 
@@ -90,7 +91,7 @@ fn an_installation_in_use_moves_and_whatever_was_acknowledged_holds_there() {
     let refusal = complaint(&place, "sqlite:watchword.db");
     assert!(refusal.contains(why), "{refusal}");
 
-    let there = on_target(&place, &schema.url());
+    let mut there = on(&place, &schema.url());
     let deeds: usize = ledgers.iter().flatten().map(|login| login.chain.len() + usize::from(login.is_over)).sum();
     println!("{deeds} acknowledged deeds");
     assert!(deeds > 10 * CLIENTS);
@@ -101,7 +102,16 @@ fn an_installation_in_use_moves_and_whatever_was_acknowledged_holds_there() {
     assert!(accepts(there.http(), &of_a_revoked_key.cookie));
     assert_eq!(there.http().get("/.well-known/jwks.json", &[]).json(), keys);
     assert_eq!(there.http().login("throttled").status, 429);
-    assert_eq!(there.stop(), Some(0));
+
+    let moved = place.run(&["migrate", "--to", "sqlite:back.db"]);
+    assert_eq!(moved.code, Some(0), "{moved:?}");
+    assert!(there.ends_with_code_1_saying("was moved to sqlite:"), "{}", there.logged());
+    let back = on(&place, "sqlite:back.db");
+    for ledger in &mut ledgers {
+        assert_eq!(check(back.http(), ledger), Vec::<String>::new());
+    }
+    assert!(!accepts(back.http(), &bearer(&of_a_revoked_key.access)));
+    assert_eq!(back.stop(), Some(0));
 }
 
 #[test]
@@ -127,10 +137,11 @@ fn killed_ten_times_at_any_row_it_ends_in_one_whole_installation() {
     }
     target.go_on();
     soon(|| server.logged().contains("checks go on, changes are answered with 503"));
-    let moved = place.run(&["migrate", "--to", &target.url]);
+    let configured = [("WATCHWORD_DATABASE", target.url.as_str())];
+    let moved = place.run_with_env(&["migrate", "--from", "sqlite:watchword.db"], &configured);
     assert_eq!(moved.code, Some(0), "{moved:?}");
     assert!(server.ends_with_code_1_saying("was moved to"), "{}", server.logged());
-    let there = on_target(&place, &target.url);
+    let there = on(&place, &target.url);
     assert_eq!(check(there.http(), &mut ledger), Vec::<String>::new());
     assert_eq!(target.psql("select count(*) from sessions where user_agent = 'filling'"), "3000");
     assert_eq!(there.stop(), Some(0));

@@ -18,7 +18,7 @@ pub(super) async fn fill(
     let (from, to) = (&source.shown, &target.shown);
     // Said before the source is closed, so that a mistake about the target closes nothing.
     target.begin().await.map_err(doing(to, "locking it"))?;
-    vacant(target, from).await?;
+    vacant(target, id, from).await?;
     state::write(target.sql(), id, State::Arriving, from).await.map_err(doing(to, "marking it"))?;
     target.batch("commit").await.map_err(doing(to, "marking it"))?;
 
@@ -31,7 +31,7 @@ pub(super) async fn fill(
         let lock = format!("lock table {} in exclusive mode", names.join(", "));
         target.batch(&lock).await.map_err(doing(to, "locking it"))?;
     }
-    vacant(target, from).await?;
+    vacant(target, id, from).await?;
     copy(source, target, watch).await?;
     let tables = compare(source, target, watch).await?;
     let arrived = state::advance(target.sql(), id, State::Arriving, State::Arrived).await;
@@ -43,11 +43,11 @@ pub(super) async fn fill(
 }
 
 /// Makes sure that the target has no rows. What an earlier attempt of the same move left, which nobody ever used, goes.
-async fn vacant(target: &Side, from: &str) -> Result<(), TransferError> {
+async fn vacant(target: &Side, id: [u8; 16], from: &str) -> Result<(), TransferError> {
     let sql = target.sql();
     let failed = || doing(&target.shown, "looking whether it is empty");
     let left_over = matches!(state::read(sql).await.map_err(failed())?,
-        Some(Record { state: State::Arriving | State::Arrived, place, .. }) if place == from);
+        Some(Record { state: State::Arriving | State::Arrived, id: of, place }) if of == id || place == from);
     for plan in plans().iter().rev() {
         if left_over {
             sql.run(&plan.clear, &[]).await.map_err(failed())?;

@@ -176,24 +176,24 @@ fn judge(
     to: &str,
 ) -> Result<([u8; 16], Stage), TransferError> {
     let (from, to) = (from.to_owned(), to.to_owned());
+    // One database may have two names, but no two moves have the same number.
+    let is_one_move = there.as_ref().map(|there| there.id) == here.as_ref().map(|here| here.id);
     match (there, here) {
         (Some(Record { state: State::Arriving | State::Arrived, place, .. }), _) => {
             Err(TransferError::Unfinished { at: from, from: place })
         }
-        (Some(Record { state: State::Left, id, place }), Some(here)) if here.id == id && place == to => {
-            match here.state {
-                State::Arrived => Ok((id, Stage::Left)),
-                _ => Err(TransferError::Moved { from, to }),
-            }
-        }
+        (Some(Record { state: State::Left, id, .. }), Some(here)) if is_one_move => match here.state {
+            State::Arrived => Ok((id, Stage::Left)),
+            _ => Err(TransferError::Moved { from, to }),
+        },
         (Some(Record { state: State::Left, place, .. }), _) => Err(TransferError::Moved { from, to: place }),
-        (Some(Record { state: State::Leaving, place, .. }), _) if place != to => {
+        (Some(Record { state: State::Leaving, place, .. }), _) if place != to && !is_one_move => {
             Err(TransferError::Elsewhere { from, to: place })
         }
         (_, Some(Record { state: State::Leaving | State::Left, place, .. })) => {
             Err(TransferError::Leaving { at: to, to: place })
         }
-        (_, Some(Record { state: State::Arriving | State::Arrived, place, .. })) if place != from => {
+        (_, Some(Record { state: State::Arriving | State::Arrived, place, .. })) if place != from && !is_one_move => {
             Err(TransferError::Unfinished { at: to, from: place })
         }
         (Some(Record { state: State::Leaving, id, .. }), _) => Ok((id, Stage::Begin)),

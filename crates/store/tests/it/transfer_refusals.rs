@@ -92,6 +92,18 @@ async fn broken_off_before_the_last_step_only_that_is_done() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_move_goes_on_under_another_name_of_the_same_databases() {
+    for (source, target) in directions().await {
+        assert!(transfer(&source, &target).run([1; 16], &mut |_| panic!("broken off")).is_err());
+        for store in [&source, &target] {
+            store.execute("update transfers set place = 'another name of it'");
+        }
+        quiet(&transfer(&source, &target)).unwrap();
+        open(target.database()).unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_itself_on_the_way_is_neither_source_nor_target_of_another_move() {
     for (source, target) in directions().await {
         let other = TestStore::on_sqlite();
