@@ -12,6 +12,8 @@ pub(super) struct Table {
     pub(super) key: (&'static str, Kind),
     /// The other columns.
     pub(super) others: &'static [(&'static str, Kind)],
+    /// Which rows belong to the installation, where some belong to the database and stay in it.
+    pub(super) which: &'static str,
 }
 
 /// The statements about one table, in the words of each engine.
@@ -28,6 +30,13 @@ pub(super) struct Plan {
 /// How many rows one statement inserts, where there are so many.
 pub(super) const MANY: usize = 64;
 
+/// All rows.
+const ALL: &str = "true";
+
+/// The number that tells one log of revocations from another belongs to the database: whoever has read to a place in the
+/// one must not take it for a place in the other.
+const NOT_OF_THE_LOG: &str = "name <> 'revocations_source'";
+
 /// Every table but `migrations` and `transfers`, which are about the database and not the installation. What another
 /// table refers to comes first. `revocations.xid` is not here: it means something in one cluster only.
 pub(super) const TABLES: [Table; 9] = [
@@ -43,11 +52,13 @@ pub(super) const TABLES: [Table; 9] = [
             ("created_at", Kind::Int),
             ("disabled_at", Kind::Int),
         ],
+        which: ALL,
     },
     Table {
         name: "setup_offers",
         key: ("only", Kind::Int),
         others: &[("secret_hash", Kind::Bytes), ("expires_at", Kind::Int)],
+        which: ALL,
     },
     Table {
         name: "sessions",
@@ -68,6 +79,7 @@ pub(super) const TABLES: [Table; 9] = [
             ("ended_at", Kind::Int),
             ("ended_why", Kind::Text),
         ],
+        which: ALL,
     },
     Table {
         name: "grants",
@@ -79,13 +91,15 @@ pub(super) const TABLES: [Table; 9] = [
             ("rotation", Kind::Int),
             ("rotated_at", Kind::Int),
         ],
+        which: ALL,
     },
     Table {
         name: "revocations",
         key: ("seq", Kind::Int),
         others: &[("kind", Kind::Text), ("key", Kind::Bytes), ("value", Kind::Int), ("keep_until", Kind::Int)],
+        which: ALL,
     },
-    Table { name: "throttles", key: ("throttle_key", Kind::Bytes), others: &[("free_at", Kind::Int)] },
+    Table { name: "throttles", key: ("throttle_key", Kind::Bytes), others: &[("free_at", Kind::Int)], which: ALL },
     Table {
         name: "signing_keys",
         key: ("kid", Kind::Text),
@@ -98,9 +112,10 @@ pub(super) const TABLES: [Table; 9] = [
             ("activated_at", Kind::Int),
             ("retired_at", Kind::Int),
         ],
+        which: ALL,
     },
-    Table { name: "meta", key: ("name", Kind::Text), others: &[("value", Kind::Int)] },
-    Table { name: "sealed_secrets", key: ("name", Kind::Text), others: &[("sealed", Kind::Bytes)] },
+    Table { name: "meta", key: ("name", Kind::Text), others: &[("value", Kind::Int)], which: NOT_OF_THE_LOG },
+    Table { name: "sealed_secrets", key: ("name", Kind::Text), others: &[("sealed", Kind::Bytes)], which: ALL },
 ];
 
 /// [`TABLES`] with their statements.
@@ -124,24 +139,24 @@ impl Table {
 
 impl Plan {
     fn of(table: &'static Table) -> Self {
-        let name = table.name;
+        let (name, which) = (table.name, table.which);
         let list = table.columns().map(|(column, _)| format!("\"{column}\"")).collect::<Vec<_>>().join(", ");
         let key = format!("\"{}\"", table.key.0);
         // In the order of the bytes, whatever the server's language.
         let ordered = if matches!(table.key.1, Kind::Text) { format!("{key} collate \"C\"") } else { key.clone() };
         let page = |key: &str, after: &str, limit: &str| {
-            format!("select {list} from {name} {after} order by {key} limit {limit}")
+            format!("select {list} from {name} where {which}{after} order by {key} limit {limit}")
         };
         let insert = |overriding: &str, rows: usize| {
             format!("insert into {name} ({list}) {overriding} values {}", places(table.columns().count(), rows))
         };
         // A generated number is only taken as given when told so.
         let given = if name == "revocations" { "overriding system value" } else { "" };
-        let next = |key: &str| page(key, &format!("where {key} > $2"), "$1");
+        let next = |key: &str| page(key, &format!(" and {key} > $2"), "$1");
         Self {
             table,
-            count: format!("select count(*) from {name}"),
-            clear: format!("delete from {name}"),
+            count: format!("select count(*) from {name} where {which}"),
+            clear: format!("delete from {name} where {which}"),
             first: [page(&key, "", "$1"), page(&ordered, "", "$1")],
             next: [next(&key), next(&ordered)],
             one: [insert("", 1), insert(given, 1)],
