@@ -32,6 +32,8 @@ fn debian_packages(parts: &[Part]) -> anyhow::Result<()> {
     let needs = [
         (POSTGRES, parts.contains(&Part::Rust) && !has_postgres()),
         ("valgrind", parts.contains(&Part::Rust) && program(&["valgrind"]).is_none()),
+        ("haproxy", parts.contains(&Part::Rust) && program(&["haproxy"]).is_none()),
+        ("systemd", parts.contains(&Part::Rust) && program(&["systemd-analyze"]).is_none()),
         ("python3-venv", python && !succeeds("python3", &["-c", "import venv, ensurepip"])),
         ("nodejs", node && program(&["node"]).is_none()),
         ("npm", packages && program(&["npm"]).is_none()),

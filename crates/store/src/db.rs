@@ -7,7 +7,7 @@ use std::task::{Context, Poll, Waker};
 use crate::postgres::{Mode, Postgres, PostgresUrl};
 use crate::sql::Sql;
 use crate::sqlite::Sqlite;
-use crate::{Error, OpenError};
+use crate::{Error, OpenError, transfer};
 
 /// Everything that Watchword remembers. Clones share one database.
 #[derive(Clone)]
@@ -58,7 +58,13 @@ impl Store {
     /// thread meanwhile.
     pub fn open(options: &Options) -> Result<Self, OpenError> {
         let engine = match &options.database {
-            Database::File(path) => Engine::Sqlite(Sqlite::open(path, options.group, options.readers)?),
+            Database::File(path) => {
+                let sqlite = Sqlite::open(path, options.group, options.readers)?;
+                let shown = path.display().to_string();
+                let admitted = sqlite.read(&async |sql: Sql<'_>| Ok(transfer::admit(sql, &shown).await));
+                admitted.unwrap_or_else(|error| Err(OpenError::Failed { database: shown, source: Box::new(error) }))?;
+                Engine::Sqlite(sqlite)
+            }
             Database::Server(url) => Engine::Postgres(Postgres::open(url)?),
         };
         Ok(Self { engine })

@@ -14,6 +14,9 @@ pub enum Error {
     /// Another row has this value already: the column that must be unique.
     #[error("already taken: {0}")]
     Taken(&'static str),
+    /// The installation is being moved to another database, and this one takes no more changes.
+    #[error("the database takes no changes: its installation is being moved to another one")]
+    Closed,
     /// The database failed, or holds something that this version cannot read.
     #[error("the database failed")]
     Broken(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -127,6 +130,39 @@ pub enum OpenError {
          of its own, or a schema of its own with ?options=-csearch_path%3Dwatchword."
     )]
     NotOurs(String),
+    /// The installation is being moved elsewhere, by a command that runs or was broken off.
+    #[error(
+        "cannot open the database {database}: its installation is being moved to {place}. Let `watchword migrate` finish, \
+         run it again if it was broken off, or give up with `watchword reopen`."
+    )]
+    Leaving {
+        /// Where it is.
+        database: String,
+        /// Where it goes.
+        place: String,
+    },
+    /// The installation was moved elsewhere.
+    #[error(
+        "cannot open the database {database}: its installation was moved to {place}. Start the server with that database; \
+         this one stays closed and can be deleted."
+    )]
+    Left {
+        /// Where it was.
+        database: String,
+        /// Where it is now.
+        place: String,
+    },
+    /// An installation is being moved here, and not all of it has arrived.
+    #[error(
+        "cannot open the database {database}: migration in progress: an installation is being moved here from {place}. \
+         Let `watchword migrate` finish, or run it again if it was broken off."
+    )]
+    Arriving {
+        /// Where it is to be.
+        database: String,
+        /// Where it comes from.
+        place: String,
+    },
     /// Anything else.
     #[error("cannot open the database {database}: {source}. Check the place where it is kept.")]
     Failed {
@@ -147,6 +183,7 @@ impl Error {
         match self {
             Self::Unavailable => Self::Unavailable,
             Self::Taken(column) => Self::Taken(column),
+            Self::Closed => Self::Closed,
             Self::Broken(source) => Self::Broken(source.to_string().into()),
         }
     }
@@ -157,6 +194,9 @@ impl From<rusqlite::Error> for Error {
         if let rusqlite::Error::SqliteFailure(failure, message) = &error {
             if matches!(failure.code, ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) {
                 return Self::Unavailable;
+            }
+            if failure.extended_code == ffi::SQLITE_CONSTRAINT_TRIGGER {
+                return Self::Closed;
             }
             let unique = [ffi::SQLITE_CONSTRAINT_UNIQUE, ffi::SQLITE_CONSTRAINT_PRIMARYKEY];
             if unique.contains(&failure.extended_code)

@@ -24,6 +24,7 @@ mod sql;
 mod sqlite;
 mod sweep;
 mod throttles;
+mod transfer;
 mod verifiers;
 
 pub use accounts::{Login, NewUser};
@@ -40,4 +41,5 @@ pub use revocations::{News, Position};
 pub use sessions::{Live, NewGrant, NewSession, Opened};
 pub use sweep::Swept;
 pub use throttles::ThrottleKey;
+pub use transfer::{Checked, Move, Moved, Progress, Task, Transfer, TransferError, reopen};
 pub use verifiers::StoredVerifier;

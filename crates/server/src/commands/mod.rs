@@ -5,6 +5,7 @@ mod clock;
 mod config;
 mod demo;
 mod keys;
+mod migrate;
 mod output;
 mod serve;
 mod sessions;
@@ -55,6 +56,10 @@ enum Command {
     /// Look into tokens
     #[command(subcommand)]
     Token(TokenCommand),
+    /// Move this installation to another database, from SQLite to PostgreSQL or back; nobody is logged out
+    Migrate(migrate::Migrate),
+    /// Open a database again that `migrate` has closed, because the installation is to stay there
+    Reopen(migrate::Reopen),
     /// Print the effective configuration, secrets masked
     Config,
     /// Forget the latest time that the database has seen, after a clock was wrong. Stop the server first; what expired by
@@ -113,6 +118,8 @@ fn dispatch(line: CommandLine, env: Vec<(String, String)>) -> Result<ExitCode, S
             Some(Command::Keys(keys)) => keys::run(keys, &config, &env).await,
             Some(Command::Verifier(verifier)) => verifiers::run(verifier, &config).await,
             Some(Command::Token(TokenCommand::Inspect(inspect))) => token::run(inspect, &config, &env).await,
+            Some(Command::Migrate(migrate)) => migrate::run(migrate, &config, &env).await,
+            Some(Command::Reopen(reopen)) => migrate::reopen(reopen, &config).await,
             Some(Command::Config) => config::run(&config),
             Some(Command::DangerResetClock) => clock::run(&config).await,
             Some(Command::Completions { .. }) => Ok(ExitCode::SUCCESS),

@@ -59,22 +59,31 @@ impl Server {
     /// Serves until Ctrl-C or SIGTERM, then finishes what is in flight and writes what is left to write.
     pub async fn run(self) -> Result<(), StartError> {
         let mut jobs = jobs::start(&self.app);
-        let mut is_broken = false;
+        let (mut is_broken, mut gone) = (false, None);
         let stop = async {
             tokio::select! {
                 () = self.stop.any() => {}
                 // Jobs go on for ever. Without the one that learns of revocations, nothing here could be trusted.
                 _ = jobs.join_next() => is_broken = true,
+                why = jobs::departure(&self.app) => gone = Some(why),
             }
             // Else these requests would never finish.
             self.app.memory.feed().stop();
         };
         serve::serve(self.listener, routes::routes(&self.app), stop).await;
         drop(jobs);
+        if let Some(why) = gone {
+            self.app.store.close().await;
+            return Err(why.into());
+        }
         let written = jobs::write_seen(&self.app).await;
         let raised = self.app.store.raise_clock_floor(self.app.clock.now()).await;
         self.app.store.close().await;
-        written.and(raised)?;
+        match written.and(raised) {
+            // What is closed has its last word from the command that closed it.
+            Ok(()) | Err(store::Error::Closed) => {}
+            Err(error) => return Err(error.into()),
+        }
         if is_broken {
             return Err(StartError::System(
                 "a background job ended; stopped rather than going on without it".to_owned(),

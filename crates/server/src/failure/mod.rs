@@ -68,6 +68,7 @@ impl From<store::Error> for Failure {
     fn from(error: store::Error) -> Self {
         match error {
             store::Error::Unavailable => Self::Unavailable { retry_after: 1 },
+            store::Error::Closed => Self::Unavailable { retry_after: 10 },
             // It names tables and columns, never values.
             store::Error::Broken(cause) => Self::internal(&cause),
             taken @ store::Error::Taken(_) => Self::internal(&taken),

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use domain::{Span, UnixMillis};
+use store::{Move, OpenError};
 use tokio::task::JoinSet;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
@@ -28,6 +29,27 @@ pub async fn write_seen(app: &App) -> Result<(), store::Error> {
 /// Learns which keys there are by now, and makes, activates or drops one if that is due.
 pub async fn tend_keys(app: &App) -> Result<(), KeyError> {
     app.keys.tend(&app.store, &app.memory, app.clock.now()).await
+}
+
+/// Waits until the installation is no longer in this database, and answers why it cannot be served from here. While it
+/// is only on the way, says so in the log: what would change something is refused by the database.
+pub async fn departure(app: &App) -> OpenError {
+    let mut ticks = ticks(WATCH);
+    let mut is_leaving = false;
+    loop {
+        ticks.tick().await;
+        // Trouble with the database is reported by the other jobs, which ask it too.
+        let Ok(moving) = app.store.current_move().await else { continue };
+        let was_leaving = std::mem::replace(&mut is_leaving, moving.is_some());
+        match moving {
+            None if was_leaving => tracing::info!("the installation stays here: changes are accepted again"),
+            Some(Move::Leaving(place)) if !was_leaving => {
+                tracing::warn!(place, "the installation is being moved: checks go on, changes are answered with 503");
+            }
+            None | Some(Move::Leaving(_)) => {}
+            Some(gone) => return gone.refusal(app.config.database.to_string()),
+        }
+    }
 }
 
 async fn learn(app: App, mut ticks: Interval) {
@@ -83,6 +105,10 @@ fn ticks(period: Duration) -> Interval {
 
 /// How soon a revocation or change of keys by another process, such as a command, is honoured here.
 const POLL: Duration = Duration::from_millis(100);
+
+/// How soon it is noticed that the installation was moved away. `watchword migrate` waits for eight times as long before
+/// it opens the new database.
+const WATCH: Duration = Duration::from_millis(250);
 
 /// How often trouble with the keys is logged while it lasts.
 const COMPLAIN_EVERY: Span = Span::minutes(1);

@@ -174,11 +174,19 @@ fn read(path: &Path) -> Result<Option<MasterKey>, KeyError> {
 
 fn read_private(path: &Path) -> std::io::Result<Zeroizing<String>> {
     let mode = fs::metadata(path)?.permissions().mode();
-    if mode & 0o077 != 0 {
+    // systemd lets one user alone at a credential by an access list, which shows as rights of the group.
+    let of_others = if is_credential(path) { 0o037 } else { 0o077 };
+    if mode & of_others != 0 {
         let text = format!("others may read it; run: chmod 600 {}", path.display());
         return Err(Error::new(ErrorKind::PermissionDenied, text));
     }
     fs::read_to_string(path).map(Zeroizing::new)
+}
+
+/// Whether systemd put the file there, with `LoadCredential=`, into a folder that belongs to this service alone.
+fn is_credential(path: &Path) -> bool {
+    let folder = std::env::var_os("CREDENTIALS_DIRECTORY").filter(|folder| !folder.is_empty());
+    folder.is_some_and(|folder| path.parent() == Some(Path::new(&folder)))
 }
 
 fn make(path: &Path) -> Result<MasterKey, KeyError> {

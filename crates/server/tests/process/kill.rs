@@ -10,19 +10,19 @@ use crate::support::{Http, PASSWORD, Place, Random, Reply, SOON, Server};
 
 /// One login and everything about it that the server has acknowledged.
 #[derive(Clone)]
-struct Login {
-    session_id: String,
-    cookie: String,
-    access: String,
+pub struct Login {
+    pub session_id: String,
+    pub cookie: String,
+    pub access: String,
     /// Every refresh token, in order.
-    chain: Vec<String>,
-    is_over: bool,
+    pub chain: Vec<String>,
+    pub is_over: bool,
     /// Set while an answer is awaited: what was asked may have been done or not.
-    awaits: Option<Deed>,
+    pub awaits: Option<Deed>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Deed {
+pub enum Deed {
     Refresh,
     Logout,
 }
@@ -106,7 +106,7 @@ fn the_check_notices_what_a_forgetful_disk_loses() {
 }
 
 /// Everything that the server, just back, does not keep of what it has acknowledged.
-fn check(http: Http, ledger: &mut [Login]) -> Vec<String> {
+pub fn check(http: Http, ledger: &mut [Login]) -> Vec<String> {
     let mut broken = Vec::new();
     for login in ledger {
         let id = login.session_id.clone();
@@ -196,7 +196,7 @@ fn work(http: Http, name: &str, ledger: &Ledger, mut random: Random, done: &mpsc
     }
 }
 
-fn log_in(http: Http, name: &str) -> std::io::Result<Login> {
+pub fn log_in(http: Http, name: &str) -> std::io::Result<Login> {
     let body = json!({"username": name, "password": PASSWORD, "cookie": true}).to_string();
     let reply = http.send("POST", "/login", &["Content-Type: application/json".to_owned()], &body)?;
     assert_eq!(reply.status, 200, "{reply:?}");
@@ -229,7 +229,7 @@ fn log_out(http: Http, login: &mut Login) -> std::io::Result<()> {
     Ok(())
 }
 
-fn accepts(http: Http, credential: &str) -> bool {
+pub fn accepts(http: Http, credential: &str) -> bool {
     match http.get("/dashboard", &[credential.to_owned()]).status {
         200 => true,
         401 => false,
@@ -237,37 +237,38 @@ fn accepts(http: Http, credential: &str) -> bool {
     }
 }
 
-fn post(http: Http, path: &str, token: &str) -> Reply {
+pub fn post(http: Http, path: &str, token: &str) -> Reply {
     http.post(path, &[bearer(token)])
 }
 
-fn bearer(token: &str) -> String {
+pub fn bearer(token: &str) -> String {
     format!("Authorization: Bearer {token}")
 }
 
-fn place() -> Place {
+pub fn place() -> Place {
     let place = Place::new();
     (0..CLIENTS).for_each(|client| place.add_user(&name(client)));
     place
 }
 
 /// Each client has an account of its own: one account may have only so many sessions.
-fn name(client: usize) -> String {
+pub fn name(client: usize) -> String {
     format!("client-{client}")
 }
 
 /// The port changes from run to run, and the issuer must not. The grace is longer than a slow machine takes to come back.
-fn start(place: &Place) -> Server {
+pub fn start(place: &Place) -> Server {
     place.serve_with(
         &[],
         &[
             ("WATCHWORD_TOKENS_REFRESH_GRACE", "60s"),
             ("WATCHWORD_THROTTLE_ACCOUNT_BURST", "100"),
+            ("WATCHWORD_THROTTLE_ACCOUNT_EVERY", "1h"),
             ("WATCHWORD_THROTTLE_ADDRESS_BURST", "100000"),
             ("WATCHWORD_PUBLIC_URL", "http://localhost:8080"),
         ],
     )
 }
 
-const CLIENTS: usize = 6;
+pub const CLIENTS: usize = 6;
 const ROUNDS: usize = 8;

@@ -5,6 +5,7 @@ mod support;
 
 mod commands;
 mod demo;
+mod deploy;
 mod example;
 mod feed;
 mod first_run;
@@ -12,5 +13,6 @@ mod http_limits;
 mod keys;
 mod kill;
 mod master_key;
+mod migrate;
 mod postgres;
 mod start_errors;

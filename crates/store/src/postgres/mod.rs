@@ -8,6 +8,7 @@ mod fault;
 mod migrations;
 mod pool;
 mod session;
+mod single;
 mod tls;
 mod url;
 
@@ -21,11 +22,12 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::task::{JoinSet, LocalSet};
 
 use crate::sql::Sql;
-use crate::{Error, OpenError};
+use crate::{Error, OpenError, transfer};
 use connect::Connector;
 pub(crate) use pool::Mode;
 use pool::Pool;
 pub(crate) use session::Session;
+pub(crate) use single::Single;
 pub use url::{PostgresUrl, UrlError};
 
 /// The way to the thread that talks with the server.
@@ -124,7 +126,12 @@ async fn open(
     opened: std::sync::mpsc::Sender<Result<(), OpenError>>,
     inbox: mpsc::UnboundedReceiver<Message>,
 ) {
-    match migrations::open(&connector).await {
+    let admitted = async {
+        let first = migrations::open(&connector).await?;
+        transfer::admit(Sql::Postgres(&first), &connector.shown).await?;
+        Ok(first)
+    };
+    match admitted.await {
         Ok(first) => {
             // Whoever opens waits for it.
             let _ = opened.send(Ok(()));

@@ -137,6 +137,11 @@ pub(crate) fn prepare<'c>(
     Ok(statement)
 }
 
+/// One connection that writes, for work that takes long.
+pub(crate) fn single(path: &Path) -> Result<Connection, OpenError> {
+    open_for_writing(path, BUSY_TIMEOUT)
+}
+
 fn open_for_writing(path: &Path, busy: Duration) -> Result<Connection, OpenError> {
     let refused = |error: io::Error| match error.kind() {
         io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => OpenError::NoFolder(path.to_owned()),

@@ -13,6 +13,9 @@ mod schema;
 mod secrecy;
 mod snapshots;
 mod support;
+mod transfer;
+mod transfer_refusals;
+mod transfer_size;
 
 #[path = "."]
 mod on_sqlite {

@@ -82,6 +82,18 @@ impl Server {
         self.child.wait().unwrap().code()
     }
 
+    /// Waits for its end, which must be a failure; whether it said this.
+    pub fn ends_with_code_1_saying(&mut self, text: &str) -> bool {
+        while self.lines.recv_timeout(SOON).is_ok() {}
+        let code = self.child.wait().unwrap().code();
+        // What it said last may still be on its way through the pipe.
+        let began = Instant::now();
+        while !self.logged().contains(text) && began.elapsed() < SOON {
+            std::thread::yield_now();
+        }
+        code == Some(1) && self.logged().contains(text)
+    }
+
     /// SIGTERM and the exit code.
     pub fn stop(self) -> Option<i32> {
         self.signal("TERM");
