@@ -7,6 +7,7 @@ extern crate watchword_store as store;
 mod connecting;
 mod durability;
 mod groups;
+mod hints;
 mod opening;
 mod outages;
 mod schema;

@@ -64,6 +64,11 @@ impl TestStore {
         rusqlite::Connection::open(self.path()).unwrap()
     }
 
+    /// Whether it is on PostgreSQL.
+    pub(crate) fn is_on_server(&self) -> bool {
+        matches!(self.place, Place::Schema(_))
+    }
+
     /// Closes the store and opens the file again.
     pub(crate) async fn reopened(self) -> Self {
         self.store.close().await;
@@ -125,6 +130,11 @@ impl Deref for TestStore {
     fn deref(&self) -> &Store {
         &self.store
     }
+}
+
+/// A store at this URL.
+pub(crate) fn on_server(url: &str) -> Store {
+    Store::open(&Options::new(Database::Server(Box::new(url.parse().unwrap())))).unwrap()
 }
 
 pub(crate) fn user_id(n: u8) -> UserId {
