@@ -14,6 +14,7 @@ mod schema;
 mod secrecy;
 mod snapshots;
 mod support;
+mod upgrading;
 
 #[path = "."]
 mod on_sqlite {
