@@ -36,7 +36,7 @@ pub async fn measure(is_large: bool) {
     let mut found = Vec::new();
     for place in [Place::file(), Place::server()] {
         let began = Instant::now();
-        let mut filled = 0;
+        let (mut filled, mut before) = (0, 0);
         // Makes the tables.
         place.open().close().await;
         for &size in sizes {
@@ -51,7 +51,8 @@ pub async fn measure(is_large: bool) {
                 println!("{}: stopped at {filled} sessions, after {PATIENCE:?}", place.name());
                 break;
             }
-            found.push(at(&place, size).await);
+            found.push(at(&place, before, size).await);
+            before = size;
         }
     }
     print(&found);
@@ -60,17 +61,18 @@ pub async fn measure(is_large: bool) {
 /// How many sessions in one transaction.
 const CHUNK: u64 = 250_000;
 
-async fn at(place: &Place, sessions: u64) -> Found {
+/// Measures with so many sessions, of which those up to `before` have been refreshed already.
+async fn at(place: &Place, before: u64, sessions: u64) -> Found {
     let [session_bytes, grant_bytes] = bytes(place).map(|bytes| bytes as f64 / sessions as f64);
     let store = place.open();
-    let read_us = cost(&store, What::Read, sessions).await;
-    let refresh_us = cost(&store, What::Refresh, sessions).await;
+    let read_us = cost(&store, What::Read, 0, sessions).await;
+    let refresh_us = cost(&store, What::Refresh, before, sessions).await;
     store.close().await;
     Found { engine: place.name(), sessions, read_us, refresh_us, session_bytes, grant_bytes }
 }
 
-/// Microseconds for one, when several do it at once.
-async fn cost(store: &Store, what: What, sessions: u64) -> f64 {
+/// Microseconds for one, when several do it at once with sessions from one number to another.
+async fn cost(store: &Store, what: What, from: u64, until: u64) -> f64 {
     let (began, next) = (Instant::now(), Arc::new(AtomicU64::new(0)));
     let calling: Vec<_> = (0..CALLERS)
         .map(|_| {
@@ -79,11 +81,11 @@ async fn cost(store: &Store, what: What, sessions: u64) -> f64 {
                 while began.elapsed() < 3 * SPAN {
                     let turn = next.fetch_add(1, Ordering::Relaxed);
                     // The number is prime: every session has its turn once before one has its second.
-                    let n = turn * 7919 % sessions;
+                    let n = from + turn * 7919 % (until - from);
                     if what == What::Read {
                         store.session(SessionId(id('s', n))).await.unwrap().unwrap();
                     } else {
-                        let rotated = store.rotate(refresh(n, (turn / sessions) as u32)).await.unwrap();
+                        let rotated = store.rotate(refresh(n, (turn / (until - from)) as u32)).await.unwrap();
                         assert!(matches!(rotated, Rotated::Issued { repeated: false, .. }));
                     }
                 }

@@ -15,8 +15,8 @@ const REVOCATIONS: u64 = 100;
 /// How often nodes poll.
 const POLL: Duration = Duration::from_millis(100);
 
-/// Between two revocations; no multiple of the above, so that they come at any moment in between.
-const PAUSE: Duration = Duration::from_millis(73);
+/// From one revocation to the next: longer than the above and no multiple of it, so that they come at any moment in between.
+const PAUSE: Duration = Duration::from_millis(131);
 
 pub async fn measure() {
     let place = Place::server();

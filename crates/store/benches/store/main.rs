@@ -33,14 +33,23 @@ fn main() {
     if !arguments.iter().any(|argument| argument == "--bench") {
         return;
     }
+    // A part by its name; without one, all of them.
+    let named: Vec<&String> = arguments[1..].iter().filter(|argument| !argument.starts_with('-')).collect();
+    let is_wanted = |part: &str| named.is_empty() || named.iter().any(|name| *name == part);
     let is_large = arguments.iter().any(|argument| argument == "--large");
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        for place in [Place::file(), Place::server()] {
-            against_bare(&place).await;
+        if is_wanted("bare") {
+            for place in [Place::file(), Place::server()] {
+                against_bare(&place).await;
+            }
         }
-        hints::measure().await;
-        growth::measure(is_large).await;
+        if is_wanted("hints") {
+            hints::measure().await;
+        }
+        if is_wanted("growth") {
+            growth::measure(is_large).await;
+        }
     });
 }
 

@@ -1,5 +1,7 @@
 //! Where it is measured: a file in a new folder, or a server that waits for its disk.
 
+use std::time::Duration;
+
 use store::{Database, Options, Store};
 use tempfile::TempDir;
 use test_postgres::Cluster;
@@ -7,7 +9,6 @@ use test_postgres::Cluster;
 use crate::What;
 use crate::bare_postgres::BarePostgres;
 use crate::bare_sqlite::BareSqlite;
-use std::time::Duration;
 
 pub enum Place {
     File(TempDir),
@@ -21,7 +22,7 @@ pub enum Bare {
 
 impl Place {
     pub fn file() -> Self {
-        Self::File(tempfile::tempdir_in(std::env::var_os("CARGO_TARGET_TMPDIR").unwrap_or_else(|| ".".into())).unwrap())
+        Self::File(tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap())
     }
 
     pub fn server() -> Self {
