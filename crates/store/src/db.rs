@@ -113,6 +113,14 @@ impl Store {
         }
     }
 
+    /// Waits for a hint that the log of revocations has grown.
+    pub(crate) async fn hinted(&self) {
+        match &self.engine {
+            Engine::Sqlite(sqlite) => sqlite.hinted().await,
+            Engine::Postgres(postgres) => postgres.hinted().await,
+        }
+    }
+
     #[cfg(test)]
     pub(crate) fn sqlite(&self) -> &Sqlite {
         match &self.engine {

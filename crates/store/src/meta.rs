@@ -2,6 +2,7 @@
 
 use domain::UnixMillis;
 
+use crate::sql::Sql;
 use crate::{Error, Store};
 
 impl Store {
@@ -32,6 +33,19 @@ impl Store {
         self.write(async move |sql| {
             sql.run("update meta set value = $1 where name = 'clock_floor'", &[&now.0]).await?;
             Ok(())
+        })
+        .await
+    }
+
+    /// What the clock of the database's server says: the one that counts for all nodes. None on SQLite, where that is the
+    /// clock of this machine.
+    pub async fn time(&self) -> Result<Option<UnixMillis>, Error> {
+        self.read(async |sql| match sql {
+            Sql::Sqlite(_) => Ok(None),
+            Sql::Postgres(_) => {
+                let time = "select floor(extract(epoch from clock_timestamp()) * 1000)::bigint";
+                sql.one(time, &[], |row| row.moment()).await
+            }
         })
         .await
     }

@@ -89,6 +89,15 @@ impl Store {
         })
         .await
     }
+
+    /// Waits for a hint that the log has grown since the last one: at once after a commit of this store, and within
+    /// milliseconds after one of another node on PostgreSQL. For one caller at a time.
+    ///
+    /// Hints get lost with their connection, and other processes on a SQLite file give none: whoever must not miss
+    /// anything polls as well.
+    pub async fn revocations_hinted(&self) {
+        self.hinted().await;
+    }
 }
 
 async fn by_seq(sql: Sql<'_>, at: &At) -> Result<News, Error> {
@@ -160,6 +169,9 @@ pub(crate) async fn insert(sql: Sql<'_>, revocations: &[Revocation]) -> Result<(
     }
     let rows: Vec<[&dyn Value; 4]> =
         entries.iter().map(|(kind, key, value, until)| [kind as _, key as _, value as _, until as _]).collect();
+    if !rows.is_empty() {
+        sql.note_revocation();
+    }
     sql.run_each("insert into revocations (kind, key, value, keep_until) values ($1, $2, $3, $4)", &rows).await
 }
 

@@ -44,7 +44,7 @@ impl Server {
         let bound = listener.local_addr().map_err(|e| StartError::System(e.to_string()))?;
         let store = open(&config).await?;
         let started = async {
-            let clock = Clock::system(store.clock_floor().await?)?;
+            let clock = Clock::of(&store).await?;
             App::start(config, env, store.clone(), clock, bound).await
         };
         match started.await {

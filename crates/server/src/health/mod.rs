@@ -8,6 +8,7 @@ use utoipa::ToSchema;
 
 use crate::app::App;
 use crate::failure::{Failure, Problem};
+use crate::jobs::CLOCK_OFF;
 
 /// How long the database may take to answer.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -17,6 +18,10 @@ const PATIENCE: Duration = Duration::from_secs(2);
 pub struct Health {
     #[schema(example = "ok")]
     status: &'static str,
+    /// By how many milliseconds this machine's clock is ahead of the database's, which counts; said only when it is
+    /// more than five seconds, either way.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    clock_off: Option<i64>,
 }
 
 /// `GET /health/live`: the process answers.
@@ -24,7 +29,7 @@ pub struct Health {
     summary = "Whether the process answers",
     responses((status = 200, description = "It does", body = Health)))]
 pub async fn live() -> Json<Health> {
-    Json(Health { status: "ok" })
+    Json(Health { status: "ok", clock_off: None })
 }
 
 /// `GET /health/ready`: the database answers too.
@@ -36,7 +41,10 @@ pub async fn live() -> Json<Health> {
     ))]
 pub async fn ready(app: App) -> Result<Json<Health>, Failure> {
     match tokio::time::timeout(PATIENCE, app.store.check()).await {
-        Ok(Ok(())) => Ok(Json(Health { status: "ok" })),
+        Ok(Ok(())) => {
+            let clock_off = app.clock.off().filter(|off| off.abs() > CLOCK_OFF.0);
+            Ok(Json(Health { status: "ok", clock_off }))
+        }
         _ => Err(Failure::Unavailable { retry_after: 1 }),
     }
 }

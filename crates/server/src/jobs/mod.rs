@@ -13,7 +13,8 @@ use crate::keyring::KeyError;
 /// Starts all jobs. They end when the set is dropped.
 pub fn start(app: &App) -> JoinSet<()> {
     let mut jobs = JoinSet::new();
-    jobs.spawn(learn(app.clone(), ticks(POLL)));
+    jobs.spawn(keep_time(app.clone(), ticks(LOOK)));
+    jobs.spawn(learn(app.clone(), POLL));
     jobs.spawn(rotate(app.clone(), ticks(POLL)));
     jobs.spawn(write_behind(app.clone(), ticks(WRITE_BEHIND)));
     jobs.spawn(sweep(app.clone(), ticks(SWEEP)));
@@ -52,10 +53,35 @@ pub async fn departure(app: &App) -> OpenError {
     }
 }
 
-async fn learn(app: App, mut ticks: Interval) {
+
+/// Learns what others have revoked: whenever the database hints at it, and every so often in any case, because hints
+/// get lost.
+pub async fn learn(app: App, every: Duration) {
+    let mut ticks = ticks(every);
+    loop {
+        tokio::select! {
+            _ = ticks.tick() => {}
+            () = app.store.revocations_hinted() => {}
+        }
+        while report("revocations", app.memory.catch_up(&app.store, app.clock.now()).await).unwrap_or(false) {}
+    }
+}
+
+/// Follows the clock that counts, and says so when this machine's own is another.
+async fn keep_time(app: App, mut ticks: Interval) {
+    let mut was_off = false;
     loop {
         ticks.tick().await;
-        while report("revocations", app.memory.catch_up(&app.store, app.clock.now()).await).unwrap_or(false) {}
+        report("clock", app.clock.look(&app.store).await);
+        let off = app.clock.off().filter(|off| off.abs() > CLOCK_OFF.0);
+        if let Some(off) = off.filter(|_| !was_off) {
+            let seconds = off / 1000;
+            tracing::warn!(
+                seconds,
+                "this machine's clock is ahead of the database's by so much; the database's counts"
+            );
+        }
+        was_off = off.is_some();
     }
 }
 
@@ -109,6 +135,13 @@ const POLL: Duration = Duration::from_millis(100);
 /// How soon it is noticed that the installation was moved away. `watchword migrate` waits for eight times as long before
 /// it opens the new database.
 const WATCH: Duration = Duration::from_millis(250);
+
+/// How often the database's clock is looked at.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// By how much this machine's clock may differ from the database's unmentioned. Nothing here depends on it; whoever checks
+/// tokens elsewhere on this machine, or compares logs, does.
+pub const CLOCK_OFF: Span = Span::seconds(5);
 
 /// How often trouble with the keys is logged while it lasts.
 const COMPLAIN_EVERY: Span = Span::minutes(1);

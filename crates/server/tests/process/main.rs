@@ -3,6 +3,7 @@
 
 mod support;
 
+mod clocks;
 mod commands;
 mod demo;
 mod deploy;

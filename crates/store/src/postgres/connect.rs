@@ -1,13 +1,14 @@
 //! Making a connection: how long that may take, and what every one of them is set to.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::time::Duration;
 
 use tokio::task::JoinSet;
 use tokio::time::timeout;
-use tokio_postgres::Config;
 use tokio_postgres::config::TargetSessionAttrs;
+use tokio_postgres::tls::MakeTlsConnect;
+use tokio_postgres::{Client, Config, Connection, Socket};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::fault::reason;
@@ -20,7 +21,7 @@ use crate::OpenError;
 const REACH: Duration = Duration::from_secs(2);
 
 /// How long a connection may take to be ready, encryption and login included.
-const CONNECT: Duration = Duration::from_secs(4);
+pub(super) const CONNECT: Duration = Duration::from_secs(4);
 
 /// When an idle connection is first asked whether its other end is there, how often then, and how often in vain.
 const KEEPALIVE: (Duration, Duration, u32) = (Duration::from_secs(30), Duration::from_secs(10), 3);
@@ -53,7 +54,12 @@ pub(super) struct Connector {
     pub(super) shown: String,
     /// What keeps the connections going, until their sessions are dropped.
     running: RefCell<JoinSet<()>>,
+    /// Whether it was said that the server does not wait for its disk.
+    has_warned: Cell<bool>,
 }
+
+/// A connection that whoever asked for it has to keep going.
+pub(super) type Apart = Connection<Socket, <MakeRustlsConnect as MakeTlsConnect<Socket>>::Stream>;
 
 /// Why there is no connection.
 #[derive(Debug)]
@@ -78,7 +84,7 @@ impl Connector {
         config.tcp_user_timeout(UNACKNOWLEDGED);
         config.keepalives_idle(KEEPALIVE.0).keepalives_interval(KEEPALIVE.1).keepalives_retries(KEEPALIVE.2);
         let tls = tls::connector(url)?;
-        Ok(Self { config, tls, shown: url.to_string(), running: RefCell::default() })
+        Ok(Self { config, tls, shown: url.to_string(), running: RefCell::default(), has_warned: Cell::new(false) })
     }
 
     /// A connection that is ready for store functions.
@@ -104,10 +110,17 @@ impl Connector {
             Ok((Session::new(client), fsync))
         };
         let (session, fsync) = timeout(CONNECT, made).await.unwrap_or(Err(Refusal::Silence))?;
-        if fsync == "off" {
+        if fsync == "off" && !self.has_warned.replace(true) {
             tracing::warn!("PostgreSQL runs with fsync = off: what is acknowledged may be lost when the power fails");
         }
         Ok(session)
+    }
+
+    /// A connection for something other than store functions, named so that whoever looks at the server can tell.
+    pub(super) async fn connect_apart(&self) -> Result<(Client, Apart), Refusal> {
+        let mut config = self.config.clone();
+        config.application_name(format!("{} hints", config.get_application_name().unwrap_or_default()));
+        Ok(config.connect(self.tls.clone()).await?)
     }
 
     /// Waits until every connection has said goodbye to the server.

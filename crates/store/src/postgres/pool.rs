@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::panic::AssertUnwindSafe;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -12,6 +13,7 @@ use tokio::time::timeout;
 
 use super::connect::Connector;
 use super::fault::Fault;
+use super::hints::Hints;
 use super::session::Session;
 use crate::Error;
 use crate::sql::Sql;
@@ -29,7 +31,7 @@ const CALL: Duration = Duration::from_secs(8);
 const ATTEMPTS: u32 = 4;
 
 /// How long the connections may take to say goodbye.
-const GOODBYE: Duration = Duration::from_secs(1);
+pub(super) const GOODBYE: Duration = Duration::from_secs(1);
 
 /// Whether a store function changes anything.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -41,11 +43,12 @@ pub(crate) enum Mode {
 
 /// All connections of this node.
 pub(super) struct Pool {
-    connector: Connector,
+    connector: Rc<Connector>,
     /// Not in use. The one used last is used next, so that few are kept warm.
     idle: RefCell<Vec<Session>>,
     turns: Semaphore,
     commits: Arc<AtomicU64>,
+    hints: Arc<Hints>,
     /// Whether the server answered when it was last asked.
     is_well: Cell<bool>,
 }
@@ -58,9 +61,9 @@ struct Failed {
 }
 
 impl Pool {
-    pub(super) fn new(connector: Connector, first: Session, commits: Arc<AtomicU64>) -> Self {
+    pub(super) fn new(connector: Rc<Connector>, first: Session, commits: Arc<AtomicU64>, hints: Arc<Hints>) -> Self {
         let (idle, turns) = (RefCell::new(vec![first]), Semaphore::new(CONNECTIONS));
-        Self { connector, idle, turns, commits, is_well: Cell::new(true) }
+        Self { connector, idle, turns, commits, hints, is_well: Cell::new(true) }
     }
 
     /// Waits for the right to use a connection.
@@ -114,6 +117,9 @@ impl Pool {
         match session.commit().await {
             Ok(has_committed) => {
                 self.commits.fetch_add(has_committed.into(), Ordering::Relaxed);
+                if session.has_revoked() {
+                    self.hints.announce();
+                }
                 self.give_back(session);
                 Ok(())
             }

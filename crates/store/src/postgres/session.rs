@@ -20,6 +20,7 @@ pub(crate) struct Session {
     transaction: Cell<Transaction>,
     fault: Cell<Option<Fault>>,
     why: RefCell<String>,
+    has_revoked: Cell<bool>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -34,7 +35,14 @@ enum Transaction {
 impl Session {
     pub(super) fn new(client: Client) -> Self {
         let (transaction, fault) = (Cell::new(Transaction::None), Cell::new(None));
-        Self { client, statements: RefCell::default(), transaction, fault, why: RefCell::default() }
+        Self {
+            client,
+            statements: RefCell::default(),
+            transaction,
+            fault,
+            why: RefCell::default(),
+            has_revoked: Cell::new(false),
+        }
     }
 
     pub(super) fn is_closed(&self) -> bool {
@@ -54,7 +62,18 @@ impl Session {
     /// Makes ready for a store function.
     pub(super) fn start(&self, mode: Mode) {
         self.fault.set(None);
+        self.has_revoked.set(false);
         self.transaction.set(if mode == Mode::Write { Transaction::Due } else { Transaction::None });
+    }
+
+    /// Notes that the store function adds to the log of revocations.
+    pub(crate) fn note_revocation(&self) {
+        self.has_revoked.set(true);
+    }
+
+    /// Whether other nodes have something to learn once this is committed.
+    pub(super) fn has_revoked(&self) -> bool {
+        self.has_revoked.get()
     }
 
     /// Commits, if anything was begun. True if something was.

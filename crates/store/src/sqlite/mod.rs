@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use rusqlite::config::DbConfig;
 use rusqlite::{CachedStatement, Connection, OpenFlags};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 
 use crate::datum::Value;
 use crate::sql::Sql;
@@ -26,6 +26,7 @@ pub(crate) struct Sqlite {
     queue: mpsc::Sender<Message>,
     readers: Arc<Readers>,
     commits: Arc<AtomicU64>,
+    hints: Arc<Notify>,
 }
 
 struct Readers {
@@ -49,14 +50,19 @@ impl Sqlite {
             .collect::<rusqlite::Result<_>>()
             .map_err(failed)?;
 
-        let commits = Arc::new(AtomicU64::new(0));
-        let writer = Writer { connection: writing, group: group.max(1), commits: commits.clone() };
+        let (commits, hints) = (Arc::new(AtomicU64::new(0)), Arc::new(Notify::new()));
+        let writer = Writer::new(writing, group.max(1), commits.clone(), hints.clone());
         let (queue, waiting) = mpsc::channel(QUEUE);
         std::thread::Builder::new()
             .name("store-writer".into())
             .spawn(move || writer.run(waiting))
             .map_err(|error| OpenError::Failed { database: path.display().to_string(), source: Box::new(error) })?;
-        Ok(Self { queue, commits, readers: Arc::new(Readers { connections: readers, turn: AtomicUsize::new(0) }) })
+        Ok(Self {
+            queue,
+            commits,
+            hints,
+            readers: Arc::new(Readers { connections: readers, turn: AtomicUsize::new(0) }),
+        })
     }
 
     /// Finishes what was asked for, moves everything into the one file and closes it. Later calls are `Unavailable`.
@@ -74,6 +80,11 @@ impl Sqlite {
     /// How many transactions this store has committed since it was opened.
     pub(crate) fn commits(&self) -> u64 {
         self.commits.load(Ordering::Relaxed)
+    }
+
+    /// Waits until the log of revocations has grown by this store.
+    pub(crate) async fn hinted(&self) {
+        self.hints.notified().await;
     }
 
     /// Runs `work` in a transaction of the writer, and returns once that is on disk.

@@ -7,6 +7,7 @@ extern crate watchword_store as store;
 mod connecting;
 mod durability;
 mod groups;
+mod hints;
 mod opening;
 mod outages;
 mod schema;
@@ -16,6 +17,7 @@ mod support;
 mod transfer;
 mod transfer_refusals;
 mod transfer_size;
+mod upgrading;
 
 #[path = "."]
 mod on_sqlite {

@@ -35,6 +35,38 @@ async fn what_timed_out_ends_and_what_matters_to_nobody_goes() {
 }
 
 #[tokio::test]
+async fn a_session_that_is_used_is_looked_at_once_in_each_idle_time_and_ends_when_it_is_not() {
+    let store = super::store();
+    store.user(1).await;
+    store.session_of(1, 1).await;
+    let mut seen = T0;
+    for _ in 0..3 {
+        let due = seen + TIMEOUTS.idle + SEEN_INTERVAL;
+        seen = due - Span::hours(2);
+        store.touch(vec![(session_id(1), seen)], TIMEOUTS.idle).await.unwrap();
+        for (now, standing) in [(due - Span(1), 0), (due, 1), (due, 0)] {
+            let swept = store.sweep(now, Span::days(30)).await.unwrap();
+            assert_eq!((swept.standing, revoked(&swept.expired)), (standing, vec![]));
+        }
+    }
+    let swept = store.sweep(seen + TIMEOUTS.idle + SEEN_INTERVAL, Span::days(30)).await.unwrap();
+    assert_eq!((swept.standing, revoked(&swept.expired)), (0, vec![Revoked::Session(session_id(1))]));
+}
+
+#[tokio::test]
+async fn a_session_of_a_version_that_does_not_know_when_to_sweep_it_is_swept_like_any_other() {
+    let store = super::store();
+    store.user(1).await;
+    store.session_of(1, 1).await;
+    store.execute("update sessions set sweep_at = 0");
+    assert_eq!(store.sweep(T0, Span::days(30)).await.unwrap().standing, 1);
+    assert_eq!(store.sweep(T0, Span::days(30)).await.unwrap().standing, 0);
+    store.execute("update sessions set sweep_at = 0");
+    let swept = store.sweep(T0 + TIMEOUTS.idle + SEEN_INTERVAL, Span::days(30)).await.unwrap();
+    assert_eq!(revoked(&swept.expired), [Revoked::Session(session_id(1))]);
+}
+
+#[tokio::test]
 async fn the_end_of_a_session_is_kept_until_the_youngest_possible_access_token_has_expired() {
     let store = super::store();
     store.user(1).await;

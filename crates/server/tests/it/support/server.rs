@@ -49,6 +49,11 @@ impl TestServer {
         Self::with_env(toml, &[]).await
     }
 
+    /// The same with its data on PostgreSQL, whatever the environment says.
+    pub async fn on_postgres(toml: &str) -> Arc<Self> {
+        Self::over(Arc::new(Home::on_postgres()), toml, &[], Arc::new(AtomicI64::new(T0))).await.unwrap()
+    }
+
     /// The same with environment variables.
     pub async fn with_env(toml: &str, env: &[(&str, &str)]) -> Arc<Self> {
         Self::over(Arc::new(Home::new()), toml, env, Arc::new(AtomicI64::new(T0))).await.unwrap()
