@@ -132,7 +132,7 @@ async fn a_node_that_cannot_ask_the_database_signs_nothing_and_lets_nobody_keep_
     let server = TestServer::with(DAILY).await;
     server.user("kavya", &[]).await;
     let tokens = server.client().login("kavya").await;
-    server.app.store.close().await;
+    server.lose_database().await;
     assert_eq!(server.client().get("/.well-known/jwks.json").await.header("cache-control"), "public, max-age=300");
     server.wait(Span::seconds(6));
     let reply = server.client().get("/.well-known/jwks.json").await;
