@@ -121,7 +121,8 @@ impl Keyring {
         Ok(())
     }
 
-    async fn catch_up(&self, store: &Store, memory: &Memory, now: UnixMillis) -> Result<(), KeyError> {
+    /// Learns what changed.
+    pub async fn catch_up(&self, store: &Store, memory: &Memory, now: UnixMillis) -> Result<(), KeyError> {
         let before = self.known();
         let version = if self.schedule.is_some() { store.keys_version().await? } else { before.version };
         if version != before.version || before.unopened > 0 {

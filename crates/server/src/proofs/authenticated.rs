@@ -66,10 +66,13 @@ impl Credential {
     /// The credential of a request. An `Authorization` header decides alone; only without one is the cookie looked at.
     pub async fn of(headers: &HeaderMap, app: &App) -> Result<Option<Self>, Failure> {
         if let Some(token) = bearer(headers)? {
-            let claims = app
-                .memory
-                .by_token(token, app.clock.now())
-                .map_err(|refused| Failure::Unauthenticated(Some(refused.to_string())))?;
+            let mut verified = app.memory.by_token(token, app.clock.now());
+            if matches!(verified, Err(verifier::Refused::Invalid(token::Refused::UnknownKey))) {
+                // Another node may sign with a key that this one has not heard of yet.
+                app.keys.catch_up(&app.store, &app.memory, app.clock.now()).await?;
+                verified = app.memory.by_token(token, app.clock.now());
+            }
+            let claims = verified.map_err(|refused| Failure::Unauthenticated(Some(refused.to_string())))?;
             if claims.user().is_none() {
                 return Err(Failure::Unauthenticated(Some("the token speaks for no user of this server".to_owned())));
             }

@@ -114,6 +114,11 @@ impl TestServer {
         }))
     }
 
+    /// The origin of its pages, as browsers name it.
+    pub fn origin(&self) -> &str {
+        self.app.public_url.as_str()
+    }
+
     /// A person with a browser.
     pub fn browser(self: &Arc<Self>) -> Browser {
         Browser::new(Arc::clone(self))
