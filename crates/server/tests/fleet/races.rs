@@ -3,7 +3,7 @@
 use axum::http::StatusCode;
 use serde_json::Value;
 
-use crate::flows::open_link;
+use crate::flows::link;
 use crate::support::{Front, PASSWORD, at_once};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -55,7 +55,7 @@ async fn without_grace_one_of_fifty_refreshes_at_once_succeeds_and_the_session_e
 #[tokio::test(flavor = "multi_thread")]
 async fn fifty_people_with_the_set_up_link_at_once_make_one_administrator() {
     let front = Front::start(2, MANY).await;
-    let link = open_link(&front).await;
+    let link = link(&front);
     let mut people = Vec::new();
     for n in 0..50 {
         let mut browser = front.browser();

@@ -2,7 +2,7 @@
 
 use axum::http::StatusCode;
 
-use crate::flows::open_link;
+use crate::flows::link;
 use crate::support::Front;
 
 #[tokio::test]
@@ -18,7 +18,10 @@ async fn ten_nodes_that_start_at_once_on_an_empty_database_serve_with_one_set_of
     let counts = "select (select count(*) from signing_keys), (select count(*) from sealed_secrets),
         (select count(*) from setup_offers)";
     assert_eq!(front.fleet.cell(counts), "1|1|1");
-    open_link(&front).await;
+    let link = link(&front);
+    for node in &nodes {
+        assert_eq!(node.client().get(&link).await.status, StatusCode::OK);
+    }
 
     front.fleet.add_user("kavya");
     for node in &nodes {
