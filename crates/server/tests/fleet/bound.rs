@@ -23,6 +23,7 @@ async fn what_was_ended_on_one_node_is_refused_by_the_other_within_the_bound() {
         let began = Instant::now();
         let mut refused_after = [None; 2];
         while refused_after.contains(&None) {
+            assert!(began.elapsed() < BOUND, "still accepted on the other node");
             for (credential, after) in credentials.iter().zip(&mut refused_after) {
                 if after.is_none() && is_refused(credential).await {
                     *after = Some(began.elapsed());
@@ -40,7 +41,6 @@ async fn what_was_ended_on_one_node_is_refused_by_the_other_within_the_bound() {
         delays.sort();
         let (half, most) = (delays[ROUNDS / 2], delays[ROUNDS - 1]);
         println!("{what}: refused on the other node after {half:?} (p50), {most:?} (max of {ROUNDS})");
-        assert!(most < BOUND);
     }
 }
 

@@ -1,5 +1,5 @@
 //! Several nodes on one PostgreSQL: real processes, and a proxy in front that gives each request to another one.
-#![allow(clippy::unwrap_used, reason = "a test may")]
+#![allow(clippy::unwrap_used, clippy::format_push_string, reason = "a test may")]
 
 mod support;
 

@@ -62,6 +62,7 @@ impl Front {
     }
 
     /// The origin of the pages, as browsers name it.
+    #[allow(clippy::unused_self, reason = "browser.rs is shared with tests/it, where each server has its own")]
     pub fn origin(&self) -> &str {
         ORIGIN
     }
@@ -120,7 +121,9 @@ impl Drop for Fleet {
     fn drop(&mut self) {
         let servers = std::mem::take(&mut *self.servers.lock().unwrap());
         if std::thread::panicking() {
-            servers.iter().for_each(|server| eprintln!("{}", server.logged()));
+            for server in &servers {
+                eprintln!("{}", server.logged());
+            }
             return;
         }
         let failures = self.failures.lock().unwrap();
