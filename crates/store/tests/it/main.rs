@@ -9,6 +9,7 @@ mod durability;
 mod groups;
 mod opening;
 mod outages;
+mod queues;
 mod schema;
 mod secrecy;
 mod snapshots;

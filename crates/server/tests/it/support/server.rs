@@ -51,8 +51,7 @@ impl TestServer {
 
     /// The same with environment variables.
     pub async fn with_env(toml: &str, env: &[(&str, &str)]) -> Arc<Self> {
-        let (home, moment) = (Arc::new(Home::new()), Arc::new(AtomicI64::new(T0)));
-        Self::over(home, nodes::asked_for(), toml, env, moment).await.unwrap()
+        Self::over(Arc::new(Home::new()), toml, env, Arc::new(AtomicI64::new(T0))).await.unwrap()
     }
 
     /// Stops this server and starts another one on the same files, as after a restart.
@@ -70,7 +69,8 @@ impl TestServer {
     /// Another node on the same database, master key and clock. From now on this server is one node, too.
     pub async fn beside(&self, toml: &str) -> Arc<Self> {
         self.nodes.leave_alone();
-        Self::over(Arc::clone(&self.home), 1, toml, &[], Arc::clone(&self.moment)).await.unwrap()
+        let (home, moment) = (Arc::clone(&self.home), Arc::clone(&self.moment));
+        Self::nodes_over(home, 1, toml, &[], moment).await.unwrap()
     }
 
     /// Takes the database away from it.
@@ -89,6 +89,15 @@ impl TestServer {
     }
 
     async fn over(
+        home: Arc<Home>,
+        toml: &str,
+        env: &[(&str, &str)],
+        moment: Arc<AtomicI64>,
+    ) -> Result<Arc<Self>, StartError> {
+        Self::nodes_over(home, nodes::asked_for(), toml, env, moment).await
+    }
+
+    async fn nodes_over(
         home: Arc<Home>,
         number: usize,
         toml: &str,
@@ -252,8 +261,7 @@ impl Stopped {
 
     /// Starts a server on the same files.
     pub async fn start(&self, toml: &str, env: &[(&str, &str)]) -> Result<Arc<TestServer>, StartError> {
-        let (home, moment) = (Arc::clone(&self.home), Arc::clone(&self.moment));
-        TestServer::over(home, nodes::asked_for(), toml, env, moment).await
+        TestServer::over(Arc::clone(&self.home), toml, env, Arc::clone(&self.moment)).await
     }
 }
 
