@@ -2,9 +2,11 @@
 
 use std::path::PathBuf;
 use std::pin::pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use crate::postgres::{Mode, Postgres, PostgresUrl};
+use crate::queues::Queues;
 use crate::sql::Sql;
 use crate::sqlite::Sqlite;
 use crate::{Error, OpenError, transfer};
@@ -13,6 +15,8 @@ use crate::{Error, OpenError, transfer};
 #[derive(Clone)]
 pub struct Store {
     engine: Engine,
+    /// None on SQLite, whose one writer commits many requests together.
+    pub(crate) queues: Option<Arc<Queues>>,
 }
 
 #[derive(Clone)]
@@ -67,7 +71,8 @@ impl Store {
             }
             Database::Server(url) => Engine::Postgres(Postgres::open(url)?),
         };
-        Ok(Self { engine })
+        let queues = matches!(engine, Engine::Postgres(_)).then(Arc::default);
+        Ok(Self { engine, queues })
     }
 
     /// Finishes what was asked for and closes the database. Later calls are `Unavailable`.

@@ -18,6 +18,7 @@ mod master;
 mod meta;
 mod migrations;
 mod postgres;
+mod queues;
 mod revocations;
 mod sessions;
 mod sql;

@@ -90,6 +90,7 @@ impl Store {
     ///
     /// None: the account was disabled, deleted or its epoch raised since the login was judged.
     pub async fn open_session(&self, new: NewSession) -> Result<Option<Opened>, Error> {
+        let _turn = self.turn(&new.user_id.0).await?;
         self.write(async move |sql| {
             if !insert(sql, &new).await? {
                 return Ok(None);

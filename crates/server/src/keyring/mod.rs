@@ -33,6 +33,8 @@ pub struct Keyring {
     pub profile: Profile,
     /// Binds forms to sessions.
     pub csrf: Zeroizing<[u8; 32]>,
+    /// Makes the link for the first administrator.
+    pub setup: Zeroizing<[u8; 32]>,
     /// Hides the names and addresses that throttle records are about.
     pub throttle: Zeroizing<[u8; 32]>,
     in_force: ArcSwap<InForce>,
@@ -87,6 +89,7 @@ impl Keyring {
             refresh: RefreshKey::derive(&root),
             profile: config.tokens.profile(),
             csrf: root.subkey("watchword csrf"),
+            setup: root.subkey("watchword setup"),
             throttle: root.subkey("watchword throttle"),
             in_force: ArcSwap::from_pointee(in_force),
             confirmed_at: AtomicI64::new(now.0),
@@ -121,7 +124,8 @@ impl Keyring {
         Ok(())
     }
 
-    async fn catch_up(&self, store: &Store, memory: &Memory, now: UnixMillis) -> Result<(), KeyError> {
+    /// Learns what changed.
+    pub async fn catch_up(&self, store: &Store, memory: &Memory, now: UnixMillis) -> Result<(), KeyError> {
         let before = self.known();
         let version = if self.schedule.is_some() { store.keys_version().await? } else { before.version };
         if version != before.version || before.unopened > 0 {

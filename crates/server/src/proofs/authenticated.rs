@@ -72,10 +72,13 @@ impl Credential {
     /// The credential of a request. An `Authorization` header decides alone; only without one is the cookie looked at.
     pub async fn of(headers: &HeaderMap, app: &App) -> Result<Option<Self>, Failure> {
         if let Some(token) = bearer(headers)? {
-            let bearer = app
-                .memory
-                .by_token(token, app.clock.now(), Bearer::of)
-                .map_err(|refused| Failure::Unauthenticated(Some(refused.to_string())))?;
+            let mut verified = app.memory.by_token(token, app.clock.now(), Bearer::of);
+            if matches!(verified, Err(verifier::Refused::Invalid(token::Refused::UnknownKey))) {
+                // Another node may sign with a key that this one has not heard of yet.
+                app.keys.catch_up(&app.store, &app.memory, app.clock.now()).await?;
+                verified = app.memory.by_token(token, app.clock.now(), Bearer::of);
+            }
+            let bearer = verified.map_err(|refused| Failure::Unauthenticated(Some(refused.to_string())))?;
             let nobody = || Failure::Unauthenticated(Some("the token speaks for no user of this server".to_owned()));
             return Ok(Some(Self::Bearer(bearer.ok_or_else(nobody)?)));
         }

@@ -78,6 +78,7 @@ pub(super) const TABLES: [Table; 10] = [
             ("max_access_exp", Kind::Int),
             ("ended_at", Kind::Int),
             ("ended_why", Kind::Text),
+            ("sweep_at", Kind::Int),
         ],
         which: ALL,
     },

@@ -10,6 +10,7 @@ mod groups;
 mod hints;
 mod opening;
 mod outages;
+mod queues;
 mod schema;
 mod secrecy;
 mod snapshots;

@@ -16,7 +16,7 @@ async fn what_timed_out_ends_and_what_matters_to_nobody_goes() {
     store.touch(vec![(session_id(3), T0 + Span::hours(12))], TIMEOUTS.idle).await.unwrap();
     let limit = Limit { burst: 3, every: Span::minutes(1) };
     store.charge(vec![(ThrottleKey([1; 16]), limit)], T0).await.unwrap();
-    store.offer_setup(SecretHash([1; 32]), T0 + Span::hours(1), T0).await.unwrap();
+    store.offer_setup(|_| SecretHash([1; 32]), T0 + Span::hours(1), T0).await.unwrap();
 
     let early = store.sweep(T0, Span::days(30)).await.unwrap();
     assert_eq!(revoked(&early.expired), []);
