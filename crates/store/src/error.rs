@@ -55,6 +55,14 @@ pub enum OpenError {
         /// Which migration differs.
         number: i64,
     },
+    /// Part of it cannot be read, or contradicts the rest.
+    #[error("the database {database} is damaged: {what}. Restore a backup: watchword restore FILE.")]
+    Damaged {
+        /// Where it is.
+        database: PathBuf,
+        /// The first thing that is wrong.
+        what: String,
+    },
     /// Another process keeps it locked.
     #[error("cannot open the database {0}: another process keeps it locked. Stop that process and try again.")]
     Locked(PathBuf),

@@ -1,11 +1,14 @@
 //! The command line: what can be said, and what each command does.
 
 mod accounts;
+mod backup;
 mod clock;
 mod config;
 mod demo;
 mod keys;
 mod output;
+mod progress;
+mod restore;
 mod serve;
 mod sessions;
 mod start;
@@ -51,6 +54,10 @@ enum Command {
     /// Look into tokens
     #[command(subcommand)]
     Token(TokenCommand),
+    /// Write a copy of the database to a file; the server may go on meanwhile
+    Backup(backup::Backup),
+    /// Put a backup in place of the database; stop the server first. All sessions end
+    Restore(restore::Restore),
     /// Print the effective configuration, secrets masked
     Config,
     /// Forget the latest time that the database has seen, after a clock was wrong. Stop the server first; what expired by
@@ -108,6 +115,8 @@ fn dispatch(line: CommandLine, env: Vec<(String, String)>) -> Result<ExitCode, S
             Some(Command::Session(session)) => sessions::run(session, &config).await,
             Some(Command::Keys(keys)) => keys::run(keys, &config, &env).await,
             Some(Command::Token(TokenCommand::Inspect(inspect))) => token::run(inspect, &config, &env).await,
+            Some(Command::Backup(backup)) => backup::run(&backup, &config, &env),
+            Some(Command::Restore(restore)) => restore::run(restore, &config, &env).await,
             Some(Command::Config) => config::run(&config),
             Some(Command::DangerResetClock) => clock::run(&config).await,
             Some(Command::Completions { .. }) => Ok(ExitCode::SUCCESS),

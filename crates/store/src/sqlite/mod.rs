@@ -1,6 +1,8 @@
 //! The embedded engine: opening the file, and the two ways in: many readers, one writer.
 
+pub(crate) mod backup;
 mod migrations;
+pub(crate) mod replace;
 mod writer;
 
 use std::fs::{self, File};
@@ -164,12 +166,7 @@ fn open_for_writing(path: &Path, busy: Duration) -> Result<Connection, OpenError
 
 /// Creates the file if there is none. Returns its folder, locked against other processes that open it too.
 fn create(path: &Path) -> io::Result<File> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let folder = File::open(folder)?;
-    match folder.lock() {
-        Err(error) if error.kind() != io::ErrorKind::Unsupported => return Err(error),
-        _ => {}
-    }
+    let folder = lock_folder(path)?;
     let mut options = fs::OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
@@ -181,6 +178,16 @@ fn create(path: &Path) -> io::Result<File> {
         Err(error) => return Err(error),
     }
     Ok(folder)
+}
+
+/// The folder of a database, locked against other processes that open or replace it.
+fn lock_folder(path: &Path) -> io::Result<File> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = File::open(folder)?;
+    match folder.lock() {
+        Err(error) if error.kind() != io::ErrorKind::Unsupported => Err(error),
+        _ => Ok(folder),
+    }
 }
 
 /// A connection with the settings that every one of them has.

@@ -1,0 +1,65 @@
+//! What must be done to a database that was put back to an earlier state: much of what it says stands has ended since.
+
+use domain::revocation::{Revocation, Revoked};
+use domain::{EndedWhy, KeyState, UnixMillis};
+
+use crate::keys::{all, announce};
+use crate::sql::Sql;
+use crate::{Error, Store, revocations};
+
+/// What no longer stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Voided {
+    /// Sessions that were ended.
+    pub sessions: usize,
+    /// Accounts whose epoch was raised.
+    pub accounts: usize,
+    /// Signing keys whose signatures no longer count.
+    pub keys: usize,
+}
+
+impl Store {
+    /// Ends everything that was issued under this installation's keys and epochs, before this moment and before the
+    /// moment it was put back from: every session with its refresh tokens, every access token, every signing key. The
+    /// server makes a new key when it is started.
+    pub async fn void_everything(&self, keep_until: UnixMillis, now: UnixMillis) -> Result<Voided, Error> {
+        self.write(async move |sql| {
+            take_time(sql).await?;
+            announce(sql).await?;
+            let end = "update sessions set ended_at = $1, ended_why = $2 where ended_at is null";
+            let sessions = sql.run(end, &[&now.0, &EndedWhy::EndedByAdmin.as_str()]).await?;
+            let accounts = sql.run("update users set epoch = epoch + $1", &[&LEAP]).await?;
+            let tell = "insert into revocations (kind, key, value, keep_until)
+                select 'epoch', user_id, epoch, $1 from users";
+            sql.run(tell, &[&keep_until.0]).await?;
+            let mut keys = all(sql).await?;
+            keys.retain(|key| key.life.state != KeyState::Gone);
+            let erase = "update signing_keys set state = 'gone', sealed = $1 where state <> 'gone'";
+            sql.run(erase, &[&Vec::new()]).await?;
+            let entry = |kid: String| Revocation { revoked: Revoked::Key(kid), keep_until };
+            let entries: Vec<_> = keys.into_iter().map(|key| entry(key.life.kid)).collect();
+            revocations::insert(sql, &entries).await?;
+            forget_offers(sql).await?;
+            Ok(Voided { sessions, accounts, keys: entries.len() })
+        })
+        .await
+    }
+
+    /// Forgets the link that would create the first administrator: it may have been used since.
+    pub async fn forget_setup_offer(&self) -> Result<(), Error> {
+        self.write(forget_offers).await
+    }
+}
+
+async fn forget_offers(sql: Sql<'_>) -> Result<(), Error> {
+    sql.run("delete from setup_offers", &[]).await.map(drop)
+}
+
+/// However many rows there are: this happens once, and nobody waits for the server.
+async fn take_time(sql: Sql<'_>) -> Result<(), Error> {
+    let text = sql.either("select 1", "select length(set_config('statement_timeout', '0', true))");
+    sql.one(text, &[], |_| Ok(())).await.map(drop)
+}
+
+/// By how much every epoch is raised: more than any was since the backup. A token's number has room for billions of these.
+const LEAP: i64 = 1_000_000;
