@@ -23,11 +23,17 @@ impl Store {
     /// moment it was put back from: every session with its refresh tokens, every access token, every signing key. The
     /// server makes a new key when it is started.
     pub async fn void_everything(&self, keep_until: UnixMillis, now: UnixMillis) -> Result<Voided, Error> {
+        let mut sessions = 0;
+        loop {
+            // In parts: a transaction on PostgreSQL has only so long.
+            let ended = self.write(async move |sql| end_some(sql, now).await).await?;
+            sessions += ended;
+            if ended == 0 {
+                break;
+            }
+        }
         self.write(async move |sql| {
-            take_time(sql).await?;
             announce(sql).await?;
-            let end = "update sessions set ended_at = $1, ended_why = $2 where ended_at is null";
-            let sessions = sql.run(end, &[&now.0, &EndedWhy::EndedByAdmin.as_str()]).await?;
             let accounts = sql.run("update users set epoch = epoch + $1", &[&LEAP]).await?;
             let tell = "insert into revocations (kind, key, value, keep_until)
                 select 'epoch', user_id, epoch, $1 from users";
@@ -55,11 +61,17 @@ async fn forget_offers(sql: Sql<'_>) -> Result<(), Error> {
     sql.run("delete from setup_offers", &[]).await.map(drop)
 }
 
-/// However many rows there are: this happens once, and nobody waits for the server.
-async fn take_time(sql: Sql<'_>) -> Result<(), Error> {
-    let text = sql.either("select 1", "select length(set_config('statement_timeout', '0', true))");
-    sql.one(text, &[], |_| Ok(())).await.map(drop)
+async fn end_some(sql: Sql<'_>, now: UnixMillis) -> Result<usize, Error> {
+    sql.run(
+        "update sessions set ended_at = $1, ended_why = $2 where ended_at is null and session_id in
+        (select session_id from sessions where ended_at is null limit $3)",
+        &[&now.0, &EndedWhy::EndedByAdmin.as_str(), &BATCH],
+    )
+    .await
 }
+
+/// Most sessions that are ended in one transaction.
+const BATCH: i64 = 10_000;
 
 /// By how much every epoch is raised: more than any was since the backup. A token's number has room for billions of these.
 const LEAP: i64 = 1_000_000;

@@ -4,6 +4,7 @@
 
 extern crate watchword_store as store;
 
+mod backup;
 mod connecting;
 mod durability;
 mod groups;
@@ -32,6 +33,8 @@ mod on_sqlite {
     mod keys;
     #[path = "races.rs"]
     mod races;
+    #[path = "restored.rs"]
+    mod restored;
     #[path = "revocations.rs"]
     mod revocations;
     #[path = "sessions.rs"]
@@ -60,6 +63,8 @@ mod on_postgres {
     mod keys;
     #[path = "races.rs"]
     mod races;
+    #[path = "restored.rs"]
+    mod restored;
     #[path = "revocations.rs"]
     mod revocations;
     #[path = "sessions.rs"]
