@@ -18,7 +18,7 @@ use crate::{dashboard, health, login, logout, metadata, published_keys, refresh,
         login::submit, refresh::submit, logout::submit,
         dashboard::show, session_api::current, session_api::end_current,
         session_api::list, session_api::end_others, session_api::end_one,
-        metadata::show, published_keys::jwks, health::live, health::ready,
+        metadata::show, published_keys::jwks, health::live, health::ready, health::seen,
     ),
     modifiers(&Credentials, &Errors),
 )]

@@ -39,12 +39,15 @@ pub struct Options {
     pub group: usize,
     /// How many connections read from SQLite.
     pub readers: usize,
+    /// Whether to make the tables, and bring them up to date. Else a database without them is an error, and opening one
+    /// changes nothing.
+    pub makes: bool,
 }
 
 impl Options {
     /// The usual numbers.
     pub fn new(database: Database) -> Self {
-        Self { database, group: 256, readers: 4 }
+        Self { database, group: 256, readers: 4, makes: true }
     }
 
     /// The usual numbers for a SQLite file.
@@ -54,12 +57,12 @@ impl Options {
 }
 
 impl Store {
-    /// Opens the database and brings its schema up to date; a SQLite file is created if there is none. Blocks this
-    /// thread meanwhile.
+    /// Opens the database and brings its schema up to date; a SQLite file is created if there is none. Without
+    /// [`Options::makes`] neither. Blocks this thread meanwhile.
     pub fn open(options: &Options) -> Result<Self, OpenError> {
         let engine = match &options.database {
-            Database::File(path) => Engine::Sqlite(Sqlite::open(path, options.group, options.readers)?),
-            Database::Server(url) => Engine::Postgres(Postgres::open(url)?),
+            Database::File(path) => Engine::Sqlite(Sqlite::open(path, options.group, options.readers, options.makes)?),
+            Database::Server(url) => Engine::Postgres(Postgres::open(url, options.makes)?),
         };
         Ok(Self { engine })
     }

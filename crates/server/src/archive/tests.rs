@@ -98,7 +98,7 @@ proptest! {
         let secret = sealed.then(|| key(7));
         let mut file = made(&content(CHUNK + 100), secret.as_ref());
         let at = at.index(file.len());
-        file[at] ^= 1 << bit;
+        file[at] ^= 1u8 << bit;
         prop_assert!(opened(&file, secret.as_ref()).is_err());
     }
 

@@ -5,6 +5,7 @@ mod backup;
 mod clock;
 mod config;
 mod demo;
+mod doctor;
 mod keys;
 mod output;
 mod progress;
@@ -58,6 +59,8 @@ enum Command {
     Backup(backup::Backup),
     /// Put a backup in place of the database; stop the server first. All sessions end
     Restore(restore::Restore),
+    /// Look at everything the installation depends on, change nothing, and say what to do
+    Doctor(doctor::Doctor),
     /// Print the effective configuration, secrets masked
     Config,
     /// Forget the latest time that the database has seen, after a clock was wrong. Stop the server first; what expired by
@@ -104,10 +107,14 @@ fn dispatch(line: CommandLine, env: Vec<(String, String)>) -> Result<ExitCode, S
         clap_complete::generate(shell, &mut CommandLine::command(), "watchword", &mut std::io::stdout());
         return Ok(ExitCode::SUCCESS);
     }
-    let config = Config::load(&line.overrides, &env)?;
+    let config = Config::load(&line.overrides, &env);
     let threads = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = threads.map_err(|e| StartError::System(format!("cannot start threads: {e}")))?;
     runtime.block_on(async {
+        if let Some(Command::Doctor(doctor)) = line.command {
+            return Ok(doctor::run(doctor, config, &line.overrides, &env).await);
+        }
+        let config = config?;
         match line.command {
             None | Some(Command::Serve) => serve::run(config, env).await,
             Some(Command::Demo(demo)) => demo::run(demo, &line.overrides, config, env).await,
@@ -119,7 +126,7 @@ fn dispatch(line: CommandLine, env: Vec<(String, String)>) -> Result<ExitCode, S
             Some(Command::Restore(restore)) => restore::run(restore, &config, &env).await,
             Some(Command::Config) => config::run(&config),
             Some(Command::DangerResetClock) => clock::run(&config).await,
-            Some(Command::Completions { .. }) => Ok(ExitCode::SUCCESS),
+            Some(Command::Completions { .. } | Command::Doctor(_)) => Ok(ExitCode::SUCCESS),
         }
     })
 }

@@ -3,6 +3,7 @@
 
 mod support;
 
+mod backup;
 mod commands;
 mod demo;
 mod example;

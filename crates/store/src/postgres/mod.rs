@@ -5,6 +5,7 @@
 
 mod connect;
 mod fault;
+mod inspect;
 mod migrations;
 mod pool;
 mod session;
@@ -23,6 +24,8 @@ use tokio::task::{JoinSet, LocalSet};
 use crate::sql::Sql;
 use crate::{Error, OpenError};
 use connect::Connector;
+pub use inspect::PostgresFacts;
+pub(crate) use inspect::inspect;
 pub(crate) use pool::Mode;
 use pool::Pool;
 pub(crate) use session::Session;
@@ -48,8 +51,8 @@ type Job = Box<dyn FnOnce(Rc<Pool>) -> Pin<Box<dyn Future<Output = ()>>> + Send>
 const CALLERS: usize = 4096;
 
 impl Postgres {
-    /// Connects, checks the server, and brings the schema up to date. Blocks this thread meanwhile.
-    pub(crate) fn open(url: &PostgresUrl) -> Result<Self, OpenError> {
+    /// Connects, checks the server, and, if `makes`, brings the schema up to date. Blocks this thread meanwhile.
+    pub(crate) fn open(url: &PostgresUrl, makes: bool) -> Result<Self, OpenError> {
         let failed = |error| OpenError::Failed { database: url.to_string(), source: Box::new(error) };
         let connector = Connector::new(url)?;
         let commits = Arc::new(AtomicU64::new(0));
@@ -58,7 +61,7 @@ impl Postgres {
         let counter = commits.clone();
         // Made where it is dropped: a runtime cannot be dropped on a thread of another one, such as this may be.
         let serve = move || match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-            Ok(runtime) => LocalSet::new().block_on(&runtime, open(connector, counter, opened, inbox)),
+            Ok(runtime) => LocalSet::new().block_on(&runtime, open(connector, makes, counter, opened, inbox)),
             Err(error) => {
                 let database = connector.shown;
                 drop(opened.send(Err(OpenError::Failed { database, source: Box::new(error) })));
@@ -120,11 +123,12 @@ async fn run<T, F>(
 
 async fn open(
     connector: Connector,
+    makes: bool,
     commits: Arc<AtomicU64>,
     opened: std::sync::mpsc::Sender<Result<(), OpenError>>,
     inbox: mpsc::UnboundedReceiver<Message>,
 ) {
-    match migrations::open(&connector).await {
+    match migrations::open(&connector, makes).await {
         Ok(first) => {
             // Whoever opens waits for it.
             let _ = opened.send(Ok(()));

@@ -1,6 +1,7 @@
 //! The embedded engine: opening the file, and the two ways in: many readers, one writer.
 
 pub(crate) mod backup;
+mod inspect;
 mod migrations;
 pub(crate) mod replace;
 mod writer;
@@ -19,6 +20,9 @@ use tokio::sync::{mpsc, oneshot};
 use crate::datum::Value;
 use crate::sql::Sql;
 use crate::{Error, OpenError, ready};
+use backup::refused;
+pub use inspect::SqliteFacts;
+pub(crate) use inspect::inspect;
 use migrations::{is_ours, migrate};
 use writer::{Message, Request, Writer};
 
@@ -37,14 +41,14 @@ struct Readers {
 }
 
 impl Sqlite {
-    /// Opens the database, creates it if there is none, and brings its schema up to date.
-    pub(crate) fn open(path: &Path, group: usize, readers: usize) -> Result<Self, OpenError> {
-        Self::open_waiting(path, group, readers, BUSY_TIMEOUT)
+    /// Opens the database. If `makes`, creates it if there is none, and brings its schema up to date.
+    pub(crate) fn open(path: &Path, group: usize, readers: usize, makes: bool) -> Result<Self, OpenError> {
+        Self::open_waiting(path, group, readers, makes, BUSY_TIMEOUT)
     }
 
-    fn open_waiting(path: &Path, group: usize, readers: usize, busy: Duration) -> Result<Self, OpenError> {
+    fn open_waiting(path: &Path, group: usize, readers: usize, makes: bool, busy: Duration) -> Result<Self, OpenError> {
         let failed = |error| OpenError::of(path, error);
-        let writing = open_for_writing(path, busy)?;
+        let writing = if makes { open_for_writing(path, busy)? } else { open_as_it_is(path, busy)? };
         let reading = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let readers = (0..readers.max(1))
             .map(|_| connect(path, reading, busy).map(|connection| Mutex::new(Some(connection))))
@@ -140,14 +144,9 @@ pub(crate) fn prepare<'c>(
 }
 
 fn open_for_writing(path: &Path, busy: Duration) -> Result<Connection, OpenError> {
-    let refused = |error: io::Error| match error.kind() {
-        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => OpenError::NoFolder(path.to_owned()),
-        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => OpenError::NotWritable(path.to_owned()),
-        _ => OpenError::Failed { database: path.display().to_string(), source: Box::new(error) },
-    };
     let failed = |error| OpenError::of(path, error);
     // Held until the schema is up to date: SQLite itself does not wait for a second process that turns on the log.
-    let _alone = create(path).map_err(refused)?;
+    let _alone = create(path).map_err(|error| refused(path, error))?;
     if path.is_dir() {
         return Err(OpenError::NotADatabase(path.to_owned()));
     }
@@ -161,6 +160,19 @@ fn open_for_writing(path: &Path, busy: Duration) -> Result<Connection, OpenError
     }
     connection.pragma_update_and_check(None, "journal_mode", "wal", |_| Ok(())).map_err(failed)?;
     migrate(&mut connection, path)?;
+    Ok(connection)
+}
+
+/// A connection to a database that some server has made. Nothing is made here.
+fn open_as_it_is(path: &Path, busy: Duration) -> Result<Connection, OpenError> {
+    let failed = |error| OpenError::of(path, error);
+    let _alone = lock_folder(path).map_err(|error| refused(path, error))?;
+    let writing = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = connect(path, writing, busy).map_err(failed)?;
+    if !is_ours(&connection).map_err(failed)? {
+        return Err(OpenError::NotADatabase(path.to_owned()));
+    }
+    inspect::schema(&connection, path)?.usable(|| path.display().to_string())?;
     Ok(connection)
 }
 
