@@ -6,6 +6,7 @@ mod support;
 mod backup;
 mod commands;
 mod demo;
+mod doctor;
 mod example;
 mod first_run;
 mod http_limits;

@@ -8,6 +8,7 @@ mod backup;
 mod connecting;
 mod durability;
 mod groups;
+mod looking;
 mod opening;
 mod outages;
 mod schema;
@@ -29,6 +30,8 @@ mod on_sqlite {
     mod bootstrap;
     #[path = "grants.rs"]
     mod grants;
+    #[path = "inspecting.rs"]
+    mod inspecting;
     #[path = "keys.rs"]
     mod keys;
     #[path = "races.rs"]
@@ -59,6 +62,8 @@ mod on_postgres {
     mod bootstrap;
     #[path = "grants.rs"]
     mod grants;
+    #[path = "inspecting.rs"]
+    mod inspecting;
     #[path = "keys.rs"]
     mod keys;
     #[path = "races.rs"]

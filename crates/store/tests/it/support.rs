@@ -47,6 +47,11 @@ impl TestStore {
         Store::open(&self.place.options()).unwrap()
     }
 
+    /// Where it is.
+    pub(crate) fn database(&self) -> Database {
+        self.place.options().database
+    }
+
     /// Its file, on SQLite.
     pub(crate) fn path(&self) -> PathBuf {
         let Place::File(folder) = &self.place else { panic!("this store is no file") };
