@@ -40,8 +40,6 @@ pub fn run(backup: &Backup, config: &Config, env: &[(String, String)]) -> Result
         return Err(wrong(format!("there is no database at {}; say where it is with --database", database.display())));
     }
     let secret = secret(backup, env)?;
-    // A server on this machine goes before. Where that is not allowed, it goes on all the same.
-    let _ = rustix::process::nice(10);
     let now = Clock::wall();
     let file = backup.file.clone().unwrap_or_else(|| name(now));
     let (whole, written) = if file == Path::new("-") {
