@@ -42,7 +42,7 @@ pub use restored::Voided;
 pub use revocations::{News, Position};
 pub use sessions::{Live, NewGrant, NewSession, Opened};
 pub use sqlite::SqliteFacts;
-pub use sqlite::backup::{Copy, Whole, clock_floor_of};
+pub use sqlite::backup::{Duplicate, Whole, clock_floor_of, unfinished};
 pub use sqlite::replace::{refuse_if_open, replace};
 pub use sweep::Swept;
 pub use throttles::ThrottleKey;

@@ -40,7 +40,7 @@ impl Secret {
             return Ok(Some(Self::KeyFile(key)));
         }
         let password = match password_file {
-            Some(path) => Some(text(read(path)?, &format!("the password file {}", path.display()))?),
+            Some(path) => Some(text(&read(path)?, &format!("the password file {}", path.display()))?),
             None => {
                 env.iter().find(|(name, _)| name == PASSWORD_VARIABLE).map(|(_, text)| Zeroizing::new(text.clone()))
             }
@@ -85,7 +85,7 @@ fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, SecretError> {
     Ok(content)
 }
 
-fn text(bytes: Zeroizing<Vec<u8>>, name: &str) -> Result<Zeroizing<String>, SecretError> {
-    let text = str::from_utf8(&bytes).map_err(|_| SecretError(format!("{name} is not text in UTF-8")))?;
+fn text(bytes: &[u8], name: &str) -> Result<Zeroizing<String>, SecretError> {
+    let text = str::from_utf8(bytes).map_err(|_| SecretError(format!("{name} is not text in UTF-8")))?;
     Ok(Zeroizing::new(text.to_owned()))
 }

@@ -1,15 +1,14 @@
 //! `watchword backup`: a copy of the database in one file, while the server goes on.
 
-use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{BufWriter, IsTerminal, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs::File;
+use std::io::{BufWriter, ErrorKind, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use domain::UnixMillis;
 use jiff::Timestamp;
-use store::{Copy, Whole};
+use store::{Duplicate, Whole};
 
 use super::progress::watched;
 use super::start::wrong;
@@ -42,7 +41,7 @@ pub fn run(backup: &Backup, config: &Config, env: &[(String, String)]) -> Result
     let secret = secret(backup, env)?;
     let now = Clock::wall();
     let file = backup.file.clone().unwrap_or_else(|| name(now));
-    let (whole, written) = if file == Path::new("-") {
+    let (whole, sealed) = if file == Path::new("-") {
         if std::io::stdout().is_terminal() {
             return Err(wrong("a backup is no text: send standard output to a file or a program"));
         }
@@ -53,7 +52,7 @@ pub fn run(backup: &Backup, config: &Config, env: &[(String, String)]) -> Result
         target.finish()?;
         poured
     };
-    tell(&file, whole, written, secret.as_ref(), config, env)
+    tell(&file, whole, &sealed, config, env)
 }
 
 /// Copies the database, checks the copy, and writes it out. Answers what was found, and how it is encrypted.
@@ -63,7 +62,7 @@ fn pour(
     now: UnixMillis,
     to: &(impl WriteTo + ?Sized),
 ) -> Result<(Whole, Sealed), StartError> {
-    let copy = Copy::beside(database, "-backup").map_err(at_work)?;
+    let copy = Duplicate::beside(database, "-backup").map_err(at_work)?;
     let size = |path: &Path| path.metadata().map_or(0, |found| found.len());
     let whole = watched("Copying", || (size(copy.path()), size(database)), || copy.fill(database))?;
     let head = Head {
@@ -119,17 +118,10 @@ impl<'a> Target<'a> {
         let mut part = file.as_os_str().to_owned();
         part.push(".part");
         let part = PathBuf::from(part);
-        let failed = |e: std::io::Error| wrong(format!("cannot write {}: {e}", part.display()));
-        let mut options = OpenOptions::new();
-        options.write(true).create(true).truncate(false).mode(0o600);
-        let unfinished = options.open(&part).map_err(failed)?;
-        match unfinished.try_lock() {
-            Ok(()) => unfinished.set_len(0).map_err(failed)?,
-            Err(TryLockError::WouldBlock) => {
-                return Err(wrong(format!("another process is writing {}", part.display())));
-            }
-            Err(TryLockError::Error(e)) => return Err(failed(e)),
-        }
+        let unfinished = store::unfinished(&part).map_err(|e| match e.kind() {
+            ErrorKind::WouldBlock => wrong(format!("another process is writing {}", part.display())),
+            _ => wrong(format!("cannot write {}: {e}", part.display())),
+        })?;
         Ok(Self { file, part, unfinished })
     }
 
@@ -172,8 +164,7 @@ fn secret(backup: &Backup, env: &[(String, String)]) -> Result<Option<Secret>, S
 fn tell(
     file: &Path,
     whole: Whole,
-    sealed: Sealed,
-    secret: Option<&Secret>,
+    sealed: &Sealed,
     config: &Config,
     env: &[(String, String)],
 ) -> Result<ExitCode, StartError> {
@@ -183,17 +174,23 @@ fn tell(
         Sealed::KeyFile(_) => "encrypted under the key file",
     };
     let megabytes = whole.bytes as f64 / 1e6;
-    let mut text = format!("Wrote {}: {megabytes:.1} MB, schema {}, checked, {how}.\n", file.display(), whole.schema);
-    if secret.is_none() {
-        text += "Whoever reads it learns every username, address and password hash; --encrypt keeps that from them.\n";
+    let mut lines =
+        vec![format!("Wrote {}: {megabytes:.1} MB, schema {}, checked, {how}.", file.display(), whole.schema)];
+    if *sealed == Sealed::No {
+        lines.push(
+            "Whoever reads it learns every username, address and password hash; --encrypt keeps that from them."
+                .to_owned(),
+        );
     }
     let (master, is_here) = keyring::find_master(config, env, whole.master)?;
-    text +=
-        &format!("The master key is not in it. Keep {master} apart from it: without that key it restores nothing.\n");
+    lines.push(format!(
+        "The master key is not in it. Keep {master} apart from it: without that key it restores nothing."
+    ));
     if !is_here {
-        text += &format!("WARNING: what is in {master} is not the master key of this database.\n");
+        lines.push(format!("WARNING: what is in {master} is not the master key of this database."));
     }
-    let _ = std::io::stderr().write_all(text.as_bytes());
+    // Whoever reads may have gone; the backup is there all the same.
+    let _ = writeln!(std::io::stderr(), "{}", lines.join("\n"));
     Ok(ExitCode::SUCCESS)
 }
 

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use domain::UnixMillis;
 use domain::revocation::keep_until;
 use jiff::Timestamp;
-use store::{Copy, OpenError, Options, Store, Voided, Whole};
+use store::{Duplicate, OpenError, Options, Store, Voided, Whole};
 
 use super::output::line;
 use super::progress::watched;
@@ -50,7 +50,7 @@ pub async fn run(restore: Restore, config: &Config, env: &[(String, String)]) ->
         store::refuse_if_open(database).map_err(in_use)?;
     }
     let secret = Secret::given(restore.key_file.as_deref(), restore.password_file.as_deref(), env).map_err(wrong)?;
-    let staged = Copy::beside(database, "-restoring").map_err(|error| match error {
+    let staged = Duplicate::beside(database, "-restoring").map_err(|error| match error {
         OpenError::Locked(_) => wrong("another backup is being restored here"),
         error => error.into(),
     })?;
@@ -96,7 +96,7 @@ async fn finish(config: &Config) -> Result<ExitCode, StartError> {
 }
 
 /// The database in the backup, found to be whole.
-fn unpack(file: &Path, secret: Option<&Secret>, staged: &Copy) -> Result<(Head, Whole), StartError> {
+fn unpack(file: &Path, secret: Option<&Secret>, staged: &Duplicate) -> Result<(Head, Whole), StartError> {
     let refused = |why: &dyn std::fmt::Display| wrong(format!("cannot restore {}: {why}", file.display()));
     let (from, size): (Box<dyn BufRead>, u64) = if file == Path::new("-") {
         (Box::new(std::io::stdin().lock()), 0)
@@ -125,7 +125,7 @@ fn unpack(file: &Path, secret: Option<&Secret>, staged: &Copy) -> Result<(Head, 
 
 /// Brings the schema up to date and ends what must not come back to life, before anybody can see it.
 async fn prepare(
-    staged: &Copy,
+    staged: &Duplicate,
     database: &Path,
     keep_sessions: bool,
     now: UnixMillis,
@@ -208,7 +208,7 @@ fn aside(database: &Path, now: UnixMillis) -> PathBuf {
         }
         PathBuf::from(name)
     };
-    (0..).map(named).find(|path| path.symlink_metadata().is_err()).expect("some number is free")
+    (0..u32::MAX).map(named).find(|path| path.symlink_metadata().is_err()).expect("some number is free")
 }
 
 fn folder(path: &Path) -> &Path {

@@ -95,13 +95,13 @@ fn a_configuration_that_cannot_be_read_or_a_database_that_cannot_be_reached_is_a
 
 /// What is wrong in a database, the same on both engines. Each comes on top of those before it.
 const SPOILED: [(&str, &str, &str); 7] = [
+    ("update signing_keys set algorithm = 'ES256'", "signing keys", "warning"),
     ("update signing_keys set activated_at = 1600000000000", "key rotation", "warning"),
     (
         "insert into revocations (kind, key, value, keep_until) select 'epoch', user_id, 0, 1 from users",
         "revocation log",
         "warning",
     ),
-    ("update signing_keys set algorithm = 'ES256'", "signing keys", "warning"),
     ("update meta set value = 9000000000000 where name = 'clock_floor'", "clock", "problem"),
     ("update meta set value = 5 where name = 'master_key_check'", "master key", "problem"),
     ("delete from migrations where number = (select max(number) from migrations)", "schema", "warning"),

@@ -12,7 +12,7 @@ use super::migrations::{APPLICATION_ID, applied, judge};
 use crate::OpenError;
 
 /// A copy of a SQLite database, in a file of its own that nobody else uses and that goes away with this value.
-pub struct Copy {
+pub struct Duplicate {
     path: PathBuf,
     /// Locked, so that another process can tell it from one that was left behind.
     file: File,
@@ -29,26 +29,18 @@ pub struct Whole {
     pub master: Option<i64>,
 }
 
-impl Copy {
+impl Duplicate {
     /// An empty one, for its owner only, beside the database and named after it. One that a killed process left behind is
     /// taken over; while another process is at work on one, this is `Locked`.
     pub fn beside(database: &Path, suffix: &str) -> Result<Self, OpenError> {
         let path = named(database, suffix);
-        let shown = path.clone();
-        let refused = |error: io::Error| refused(&shown, error);
-        let mut options = OpenOptions::new();
-        options.read(true).write(true).create(true).truncate(false);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let file = options.open(&path).map_err(refused)?;
-        match file.try_lock() {
-            Ok(()) => file.set_len(0).map_err(refused)?,
-            Err(TryLockError::WouldBlock) => return Err(OpenError::Locked(path)),
-            Err(TryLockError::Error(error)) => return Err(refused(error)),
-        }
+        let file = unfinished(&path).map_err(|error| match error.kind() {
+            io::ErrorKind::WouldBlock => OpenError::Locked(path.clone()),
+            _ => refused(&path, error),
+        })?;
         let copy = Self { path, file };
         // A log left behind would be taken for the new content's.
-        copy.remove(&SIDES).map_err(refused)?;
+        copy.remove(&SIDES).map_err(|error| refused(&copy.path, error))?;
         Ok(copy)
     }
 
@@ -128,11 +120,50 @@ impl Copy {
     }
 }
 
-impl Drop for Copy {
+impl Drop for Duplicate {
     fn drop(&mut self) {
         // What remains is taken over by the next one.
         let _ = self.remove(&SIDES).and_then(|()| self.remove(&[""]));
     }
+}
+
+/// A new file for its owner only, locked for as long as it is open. One that a killed process left behind is removed
+/// first, whoever made it; `WouldBlock` if another process is at work on it.
+pub fn unfinished(path: &Path) -> io::Result<File> {
+    match made(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            let left_behind = File::open(path)?;
+            lock(&left_behind)?;
+            std::fs::remove_file(path)?;
+            made(path)
+        }
+        made => made,
+    }
+}
+
+fn made(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let file = options.open(path)?;
+    lock(&file)?;
+    // Before it was locked, another process may have taken it for one that was left behind.
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        if std::fs::symlink_metadata(path)?.ino() != file.metadata()?.ino() {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+    }
+    Ok(file)
+}
+
+fn lock(file: &File) -> io::Result<()> {
+    file.try_lock().map_err(|refused| match refused {
+        TryLockError::WouldBlock => io::ErrorKind::WouldBlock.into(),
+        TryLockError::Error(error) => error,
+    })
 }
 
 /// The latest moment that a database has seen, as far as that can be told without touching it.

@@ -2,11 +2,12 @@
 
 use std::fs;
 use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use domain::UnixMillis;
-use store::{Copy, OpenError, Options, Store, clock_floor_of, replace};
+use store::{Duplicate, OpenError, Options, Store, clock_floor_of, replace};
 
 use crate::support::{T0, TestStore};
 
@@ -32,7 +33,7 @@ async fn a_copy_has_everything_that_was_committed_before_it_was_begun_and_nothin
         };
         for _ in 0..20 {
             let before = both(&store.path()).0;
-            let copy = Copy::beside(&store.path(), "-backup").unwrap();
+            let copy = Duplicate::beside(&store.path(), "-backup").unwrap();
             let whole = copy.fill(&store.path()).unwrap();
             assert_eq!(whole.bytes, fs::metadata(copy.path()).unwrap().len());
             let (one, two) = both(copy.path());
@@ -50,7 +51,7 @@ async fn what_was_deleted_is_not_in_a_copy() {
         .execute("create table notes (text text); insert into notes values (hex(zeroblob(5000)) || 'kept for nobody')");
     store.execute("delete from notes; pragma wal_checkpoint");
     let has_it = |path: &Path| fs::read(path).unwrap().windows(15).any(|window| window == b"kept for nobody");
-    let copy = Copy::beside(&store.path(), "-backup").unwrap();
+    let copy = Duplicate::beside(&store.path(), "-backup").unwrap();
     copy.fill(&store.path()).unwrap();
     assert!(!has_it(copy.path()));
     assert!(has_it(&store.path()), "else this test finds nothing out");
@@ -59,16 +60,17 @@ async fn what_was_deleted_is_not_in_a_copy() {
 #[tokio::test]
 async fn of_copies_one_is_made_at_a_time_and_what_was_left_behind_is_cleared_away() {
     let store = TestStore::on_sqlite();
-    let copy = Copy::beside(&store.path(), "-backup").unwrap();
-    assert!(matches!(Copy::beside(&store.path(), "-backup"), Err(OpenError::Locked(_))));
+    let copy = Duplicate::beside(&store.path(), "-backup").unwrap();
+    assert!(matches!(Duplicate::beside(&store.path(), "-backup"), Err(OpenError::Locked(_))));
     let path = copy.path().to_owned();
     drop(copy);
     assert!(!path.exists());
     for suffix in ["", "-wal", "-shm"] {
         fs::write(format!("{}{suffix}", path.display()), "left behind").unwrap();
     }
-    let copy = Copy::beside(&store.path(), "-backup").unwrap();
+    let copy = Duplicate::beside(&store.path(), "-backup").unwrap();
     assert_eq!(fs::read(&path).unwrap(), b"");
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600, "it is another file");
     assert!(!Path::new(&format!("{}-wal", path.display())).exists(), "it would be taken for the new one's log");
     drop(copy);
 }
@@ -79,17 +81,17 @@ async fn a_copy_is_believed_only_if_every_page_and_reference_is_right() {
     store.user(1).await;
     store.session_of(1, 1).await;
     let good = {
-        let copy = Copy::beside(&store.path(), "-backup").unwrap();
+        let copy = Duplicate::beside(&store.path(), "-backup").unwrap();
         copy.fill(&store.path()).unwrap();
         fs::read(copy.path()).unwrap()
     };
     let examined = |content: &[u8]| {
-        let copy = Copy::beside(&store.path(), "-restoring").unwrap();
+        let copy = Duplicate::beside(&store.path(), "-restoring").unwrap();
         copy.content().unwrap().write_all(content).unwrap();
         copy.examine()
     };
     let changed = |sql: &str| {
-        let copy = Copy::beside(&store.path(), "-backup").unwrap();
+        let copy = Duplicate::beside(&store.path(), "-backup").unwrap();
         copy.content().unwrap().write_all(&good).unwrap();
         rusqlite::Connection::open(copy.path()).unwrap().execute_batch(sql).unwrap();
         fs::read(copy.path()).unwrap()

@@ -33,7 +33,7 @@ pub struct Answers {
 /// Asks, and judges the answers.
 pub async fn ask(url: &str, config: &Config) -> Vec<Finding> {
     let asked = async {
-        let origin = PublicUrl::try_from(url.to_owned()).map_err(|why| why.to_string())?;
+        let origin = PublicUrl::try_from(url.to_owned())?;
         let tls = if origin.is_https() { Some(tls()?) } else { None };
         let get = async |path: &str, forwarded: bool| get(&origin, path, forwarded, tls.as_ref()).await;
         let body = async |path: &str, forwarded: bool| -> Result<Value, String> {
