@@ -34,6 +34,7 @@ impl Store {
         }
         self.write(async move |sql| {
             announce(sql).await?;
+            read_on(sql).await?;
             let accounts = sql.run("update users set epoch = epoch + $1", &[&LEAP]).await?;
             let tell = "insert into revocations (kind, key, value, keep_until)
                 select 'epoch', user_id, epoch, $1 from users";
@@ -51,14 +52,31 @@ impl Store {
         .await
     }
 
-    /// Forgets the link that would create the first administrator: it may have been used since.
-    pub async fn forget_setup_offer(&self) -> Result<(), Error> {
-        self.write(forget_offers).await
+    /// Lets sessions and keys stand. Only the link that would create the first administrator is forgotten, since it may
+    /// have been used, and whoever follows the revocation log is kept from missing something.
+    pub async fn let_stand(&self) -> Result<(), Error> {
+        self.write(async |sql| {
+            read_on(sql).await?;
+            forget_offers(sql).await
+        })
+        .await
     }
 }
 
 async fn forget_offers(sql: Sql<'_>) -> Result<(), Error> {
     sql.run("delete from setup_offers", &[]).await.map(drop)
+}
+
+/// A position in the log that was reached since must come before what is new. On PostgreSQL it is a snapshot, and means
+/// nothing after a restore anyway.
+async fn read_on(sql: Sql<'_>) -> Result<(), Error> {
+    if let Sql::Sqlite(_) = sql {
+        let raise = "update sqlite_sequence set seq = seq + $1 where name = 'revocations'";
+        if sql.run(raise, &[&LEAP]).await? == 0 {
+            sql.run("insert into sqlite_sequence (name, seq) values ('revocations', $1)", &[&LEAP]).await?;
+        }
+    }
+    Ok(())
 }
 
 async fn end_some(sql: Sql<'_>, now: UnixMillis) -> Result<usize, Error> {
@@ -73,5 +91,5 @@ async fn end_some(sql: Sql<'_>, now: UnixMillis) -> Result<usize, Error> {
 /// Most sessions that are ended in one transaction.
 const BATCH: i64 = 10_000;
 
-/// By how much every epoch is raised: more than any was since the backup. A token's number has room for billions of these.
+/// By how much epochs and positions are raised: more than any was since the backup. A token's number has room for billions of these.
 const LEAP: i64 = 1_000_000;

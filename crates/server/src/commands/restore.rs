@@ -135,7 +135,7 @@ async fn prepare(
         // No clock may start before what the database in its place has seen.
         let now = later(store.clock_floor().await?, later(store::clock_floor_of(database), now));
         let voided = if keep_sessions {
-            store.forget_setup_offer().await?;
+            store.let_stand().await?;
             None
         } else {
             Some(store.void_everything(keep_until(now), now).await?)

@@ -6,10 +6,10 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use domain::UnixMillis;
-use store::{Duplicate, OpenError, Options, Store, clock_floor_of, replace};
+use domain::{EndedWhy, UnixMillis};
+use store::{Duplicate, OpenError, Options, Position, Store, clock_floor_of, replace};
 
-use crate::support::{T0, TestStore};
+use crate::support::{KEEP, T0, TestStore, user_id};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_copy_has_everything_that_was_committed_before_it_was_begun_and_nothing_half() {
@@ -42,6 +42,25 @@ async fn a_copy_has_everything_that_was_committed_before_it_was_begun_and_nothin
         }
         stop.store(true, Ordering::Relaxed);
     });
+}
+
+/// A verifier may have read on after the backup was made. What it has read is a number, and numbers begin anew.
+#[tokio::test]
+async fn whoever_had_read_further_than_the_backup_misses_nothing_after_a_restore() {
+    let (later, restored) = (TestStore::on_sqlite(), TestStore::on_sqlite());
+    later.user(1).await;
+    for session in [1, 2, 3] {
+        later.session_of(1, session).await;
+    }
+    later.end_all_sessions(user_id(1), EndedWhy::Logout, KEEP, T0).await.unwrap();
+    let reached = later.revocations_since(&Position::default()).await.unwrap();
+    assert_eq!(reached.revocations.len(), 3);
+    restored.user(1).await;
+    restored.session_of(1, 1).await;
+    restored.let_stand().await.unwrap();
+    restored.end_all_sessions(user_id(1), EndedWhy::Logout, KEEP, T0).await.unwrap();
+    restored.void_everything(KEEP, T0).await.unwrap();
+    assert_eq!(restored.revocations_since(&reached.position).await.unwrap().revocations.len(), 2);
 }
 
 #[tokio::test]
