@@ -43,12 +43,15 @@ pub struct Options {
     pub group: usize,
     /// How many connections read from SQLite.
     pub readers: usize,
+    /// Whether to make the tables, and bring them up to date. Else a database without them is an error, and opening one
+    /// changes nothing.
+    pub makes: bool,
 }
 
 impl Options {
     /// The usual numbers.
     pub fn new(database: Database) -> Self {
-        Self { database, group: 256, readers: 4 }
+        Self { database, group: 256, readers: 4, makes: true }
     }
 
     /// The usual numbers for a SQLite file.
@@ -58,18 +61,18 @@ impl Options {
 }
 
 impl Store {
-    /// Opens the database and brings its schema up to date; a SQLite file is created if there is none. Blocks this
-    /// thread meanwhile.
+    /// Opens the database and brings its schema up to date; a SQLite file is created if there is none. Without
+    /// [`Options::makes`] neither. Blocks this thread meanwhile.
     pub fn open(options: &Options) -> Result<Self, OpenError> {
         let engine = match &options.database {
             Database::File(path) => {
-                let sqlite = Sqlite::open(path, options.group, options.readers)?;
+                let sqlite = Sqlite::open(path, options.group, options.readers, options.makes)?;
                 let shown = path.display().to_string();
                 let admitted = sqlite.read(&async |sql: Sql<'_>| Ok(transfer::admit(sql, &shown).await));
                 admitted.unwrap_or_else(|error| Err(OpenError::Failed { database: shown, source: Box::new(error) }))?;
                 Engine::Sqlite(sqlite)
             }
-            Database::Server(url) => Engine::Postgres(Postgres::open(url)?),
+            Database::Server(url) => Engine::Postgres(Postgres::open(url, options.makes)?),
         };
         let queues = matches!(engine, Engine::Postgres(_)).then(Arc::default);
         Ok(Self { engine, queues })

@@ -58,6 +58,30 @@ pub enum OpenError {
         /// Which migration differs.
         number: i64,
     },
+    /// Nobody has made its tables.
+    #[error("there is nothing in the database {0} yet. Start the server once: it makes the tables.")]
+    Empty(String),
+    /// An earlier version has made its tables.
+    #[error(
+        "the database {database} has schema number {found}, and this version of Watchword works with {known}. Start the \
+         server of this version: it brings the schema up to date."
+    )]
+    Behind {
+        /// Where it is.
+        database: String,
+        /// The highest migration it has.
+        found: i64,
+        /// The highest migration this version has.
+        known: i64,
+    },
+    /// Part of it cannot be read, or contradicts the rest.
+    #[error("the database {database} is damaged: {what}. Restore a backup: watchword restore FILE.")]
+    Damaged {
+        /// Where it is.
+        database: PathBuf,
+        /// The first thing that is wrong.
+        what: String,
+    },
     /// Another process keeps it locked.
     #[error("cannot open the database {0}: another process keeps it locked. Stop that process and try again.")]
     Locked(PathBuf),

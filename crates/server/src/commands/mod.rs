@@ -1,12 +1,16 @@
 //! The command line: what can be said, and what each command does.
 
 mod accounts;
+mod backup;
 mod clock;
 mod config;
 mod demo;
+mod doctor;
 mod keys;
 mod migrate;
 mod output;
+mod progress;
+mod restore;
 mod serve;
 mod sessions;
 mod start;
@@ -60,6 +64,12 @@ enum Command {
     Migrate(migrate::Migrate),
     /// Open a database again that `migrate` has closed, because the installation is to stay there
     Reopen(migrate::Reopen),
+    /// Write a copy of the database to a file; the server may go on meanwhile
+    Backup(backup::Backup),
+    /// Put a backup in place of the database; stop the server first. All sessions end
+    Restore(restore::Restore),
+    /// Look at everything the installation depends on, change nothing, and say what to do
+    Doctor(doctor::Doctor),
     /// Print the effective configuration, secrets masked
     Config,
     /// Forget the latest time that the database has seen, after a clock was wrong. Stop the server first; what expired by
@@ -106,10 +116,14 @@ fn dispatch(line: CommandLine, env: Vec<(String, String)>) -> Result<ExitCode, S
         clap_complete::generate(shell, &mut CommandLine::command(), "watchword", &mut std::io::stdout());
         return Ok(ExitCode::SUCCESS);
     }
-    let config = Config::load(&line.overrides, &env)?;
+    let config = Config::load(&line.overrides, &env);
     let threads = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = threads.map_err(|e| StartError::System(format!("cannot start threads: {e}")))?;
     runtime.block_on(async {
+        if let Some(Command::Doctor(doctor)) = line.command {
+            return Ok(doctor::run(doctor, config, &line.overrides, &env).await);
+        }
+        let config = config?;
         match line.command {
             None | Some(Command::Serve) => serve::run(config, env).await,
             Some(Command::Demo(demo)) => demo::run(demo, &line.overrides, config, env).await,
@@ -120,9 +134,11 @@ fn dispatch(line: CommandLine, env: Vec<(String, String)>) -> Result<ExitCode, S
             Some(Command::Token(TokenCommand::Inspect(inspect))) => token::run(inspect, &config, &env).await,
             Some(Command::Migrate(migrate)) => migrate::run(migrate, &config, &env).await,
             Some(Command::Reopen(reopen)) => migrate::reopen(reopen, &config).await,
+            Some(Command::Backup(backup)) => backup::run(&backup, &config, &env),
+            Some(Command::Restore(restore)) => restore::run(restore, &config, &env).await,
             Some(Command::Config) => config::run(&config),
             Some(Command::DangerResetClock) => clock::run(&config).await,
-            Some(Command::Completions { .. }) => Ok(ExitCode::SUCCESS),
+            Some(Command::Completions { .. } | Command::Doctor(_)) => Ok(ExitCode::SUCCESS),
         }
     })
 }

@@ -109,6 +109,10 @@ impl Signals {
 
 /// Opens the database, and makes in it what is missing.
 pub async fn open(config: &Config) -> Result<Store, StartError> {
+    open_with(config, true).await
+}
+
+async fn open_with(config: &Config, makes: bool) -> Result<Store, StartError> {
     if let store::Database::Server(url) = &config.database.0
         && url.is_open_to_others()
     {
@@ -116,13 +120,13 @@ pub async fn open(config: &Config) -> Result<Store, StartError> {
             "whoever is on the way to the database can take its place, and sees its password: use sslmode=verify-full"
         );
     }
-    let options = Options { group: config.group_commit, ..Options::new(config.database.0.clone()) };
+    let options = Options { group: config.group_commit, makes, ..Options::new(config.database.0.clone()) };
     // It waits for the disk or the network.
     let opened = tokio::task::spawn_blocking(move || Store::open(&options)).await;
     Ok(opened.map_err(|error| StartError::System(format!("cannot open the database: {error}")))??)
 }
 
-/// The database of an installation that exists: looking at one must not make a file.
+/// The database of an installation that exists: looking at one must make neither file nor tables.
 pub async fn existing(config: &Config) -> Result<Store, StartError> {
     if let Some(path) = config.database.file()
         && !path.exists()
@@ -132,7 +136,7 @@ pub async fn existing(config: &Config) -> Result<Store, StartError> {
             path.display()
         )));
     }
-    open(config).await
+    open_with(config, false).await
 }
 
 /// The account of this username or e-mail address.

@@ -46,6 +46,25 @@ impl Source {
         Ok(if keys.is_empty() { Self::File(config.master_key_file()) } else { Self::Variables(keys) })
     }
 
+    /// Whether the master key with this mark is here. Makes and changes nothing.
+    pub(super) fn has(&self, check: i64) -> Result<bool, KeyError> {
+        let fits = |key: &MasterKey| mark(key) == check;
+        Ok(match self {
+            Self::Variables(keys) => keys.iter().any(fits),
+            Self::File(path) => {
+                read(path)?.as_ref().is_some_and(fits) || read(&beside(path))?.as_ref().is_some_and(fits)
+            }
+        })
+    }
+
+    /// What a message calls it.
+    pub(super) fn name(&self) -> String {
+        match self {
+            Self::File(path) => path.display().to_string(),
+            Self::Variables(_) => MASTER_KEY_VARIABLE.to_owned(),
+        }
+    }
+
     /// The master key with this mark. Makes the file only if there is no mark: while nothing has been encrypted yet.
     pub(super) fn load(&self, check: Option<i64>) -> Result<MasterKey, KeyError> {
         let fits = |key: &&MasterKey| check.is_none_or(|check| mark(key) == check);

@@ -66,6 +66,13 @@ pub enum KeyError {
     Library(String),
 }
 
+/// Where the master key is looked for, and whether the one with this mark is there. Makes and changes nothing.
+pub fn find_master(config: &Config, env: &[(String, String)], check: Option<i64>) -> Result<(String, bool), KeyError> {
+    let source = master::Source::of(config, env)?;
+    let is_here = check.map_or(Ok(true), |check| source.has(check))?;
+    Ok((source.name(), is_here))
+}
+
 impl Keyring {
     /// Reads all keys and takes what steps are due; on the first run, makes the keys.
     pub async fn open(

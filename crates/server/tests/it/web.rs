@@ -179,6 +179,7 @@ async fn reading_changes_nothing() {
         "/.well-known/jwks.json".to_owned(),
         "/health/live".to_owned(),
         "/health/ready".to_owned(),
+        "/health/seen".to_owned(),
         "/nowhere".to_owned(),
     ];
     let before = server.tables();

@@ -3,10 +3,12 @@
 
 mod support;
 
+mod backup;
 mod clocks;
 mod commands;
 mod demo;
 mod deploy;
+mod doctor;
 mod example;
 mod feed;
 mod first_run;

@@ -87,6 +87,13 @@ impl Connector {
         Ok(Self { config, tls, shown: url.to_string(), running: RefCell::default(), has_warned: Cell::new(false) })
     }
 
+    /// The same for whoever only looks: a standby does, too.
+    pub(super) fn looking(url: &PostgresUrl) -> Result<Self, OpenError> {
+        let mut connector = Self::new(url)?;
+        connector.config.target_session_attrs(TargetSessionAttrs::Any);
+        Ok(connector)
+    }
+
     /// A connection that is ready for store functions.
     pub(super) async fn connect(&self) -> Result<Session, Refusal> {
         let made = async {

@@ -8,15 +8,30 @@ use super::connect::{Connector, Refusal};
 use super::fault::{describe, reason};
 use super::session::{LOCKS, Session};
 use crate::OpenError;
+use crate::inspect::Schema;
 use crate::migrations::{MIGRATIONS, Migration, newest};
 
-/// Connects and brings the schema up to date. Many nodes may do so at once: one of them migrates, the others wait for it
+/// Connects and, if `makes`, brings the schema up to date. Many nodes may do so at once: one of them migrates, the others wait for it
 /// and find nothing left to do.
-pub(super) async fn open(connector: &Connector) -> Result<Session, OpenError> {
+pub(super) async fn open(connector: &Connector, makes: bool) -> Result<Session, OpenError> {
     let database = connector.shown.as_str();
     let session = connector.connect().await.map_err(|refusal| refused(database, refusal))?;
-    let opened = migrate(session.client(), database).await;
+    let opened = if makes {
+        migrate(session.client(), database).await
+    } else {
+        schema(session.client(), database).await.and_then(|schema| schema.usable(|| database.to_owned()))
+    };
     opened.map(|()| session)
+}
+
+/// How far the schema is. Changes nothing.
+pub(super) async fn schema(client: &Client, database: &str) -> Result<Schema, OpenError> {
+    let missing = missing(client, database).await?;
+    Ok(match missing.first() {
+        None => Schema::Current(newest()),
+        Some(_) if missing.len() == MIGRATIONS.len() => Schema::Missing,
+        Some(next) => Schema::Behind { found: next.number - 1, known: newest() },
+    })
 }
 
 async fn migrate(client: &Client, database: &str) -> Result<(), OpenError> {
@@ -95,7 +110,7 @@ const MIGRATIONS_TABLE: &str = "create table if not exists migrations (
 )";
 
 /// Why there is no connection, in words for the person who starts the server.
-fn refused(database: &str, refusal: Refusal) -> OpenError {
+pub(super) fn refused(database: &str, refusal: Refusal) -> OpenError {
     let (database, why) = (database.to_owned(), refusal.to_string());
     match refusal {
         Refusal::Silence => OpenError::Unreachable { database, why },
@@ -105,7 +120,7 @@ fn refused(database: &str, refusal: Refusal) -> OpenError {
     }
 }
 
-fn failure(database: &str, error: &tokio_postgres::Error) -> OpenError {
+pub(super) fn failure(database: &str, error: &tokio_postgres::Error) -> OpenError {
     let (database, why) = (database.to_owned(), reason(error));
     let Some(refusal) = error.as_db_error() else {
         let is_io = std::error::Error::source(error).is_some_and(|source| source.is::<std::io::Error>());

@@ -6,6 +6,7 @@
 mod connect;
 mod fault;
 mod hints;
+mod inspect;
 mod migrations;
 mod pool;
 mod session;
@@ -27,6 +28,8 @@ use crate::sql::Sql;
 use crate::{Error, OpenError, transfer};
 use connect::Connector;
 use hints::Hints;
+pub use inspect::PostgresFacts;
+pub(crate) use inspect::inspect;
 pub(crate) use pool::Mode;
 use pool::{GOODBYE, Pool};
 pub(crate) use session::Session;
@@ -54,8 +57,8 @@ type Job = Box<dyn FnOnce(Rc<Pool>) -> Pin<Box<dyn Future<Output = ()>>> + Send>
 const CALLERS: usize = 4096;
 
 impl Postgres {
-    /// Connects, checks the server, and brings the schema up to date. Blocks this thread meanwhile.
-    pub(crate) fn open(url: &PostgresUrl) -> Result<Self, OpenError> {
+    /// Connects, checks the server, and, if `makes`, brings the schema up to date. Blocks this thread meanwhile.
+    pub(crate) fn open(url: &PostgresUrl, makes: bool) -> Result<Self, OpenError> {
         let failed = |error| OpenError::Failed { database: url.to_string(), source: Box::new(error) };
         let connector = Connector::new(url)?;
         let (commits, hints) = (Arc::new(AtomicU64::new(0)), Arc::new(Hints::default()));
@@ -64,7 +67,7 @@ impl Postgres {
         let shared = (commits.clone(), hints.clone());
         // Made where it is dropped: a runtime cannot be dropped on a thread of another one, such as this may be.
         let serve = move || match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-            Ok(runtime) => LocalSet::new().block_on(&runtime, open(connector, shared, opened, inbox)),
+            Ok(runtime) => LocalSet::new().block_on(&runtime, open(connector, makes, shared, opened, inbox)),
             Err(error) => {
                 let database = connector.shown;
                 drop(opened.send(Err(OpenError::Failed { database, source: Box::new(error) })));
@@ -131,12 +134,13 @@ async fn run<T, F>(
 
 async fn open(
     connector: Connector,
+    makes: bool,
     (commits, hints): (Arc<AtomicU64>, Arc<Hints>),
     opened: std::sync::mpsc::Sender<Result<(), OpenError>>,
     inbox: mpsc::UnboundedReceiver<Message>,
 ) {
     let admitted = async {
-        let first = migrations::open(&connector).await?;
+        let first = migrations::open(&connector, makes).await?;
         transfer::admit(Sql::Postgres(&first), &connector.shown).await?;
         Ok(first)
     };

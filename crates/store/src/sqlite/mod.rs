@@ -1,6 +1,9 @@
 //! The embedded engine: opening the file, and the two ways in: many readers, one writer.
 
+pub(crate) mod backup;
+mod inspect;
 mod migrations;
+pub(crate) mod replace;
 mod writer;
 
 use std::fs::{self, File};
@@ -17,6 +20,9 @@ use tokio::sync::{Notify, mpsc, oneshot};
 use crate::datum::Value;
 use crate::sql::Sql;
 use crate::{Error, OpenError, ready};
+use backup::refused;
+pub use inspect::SqliteFacts;
+pub(crate) use inspect::inspect;
 use migrations::{is_ours, migrate};
 use writer::{Message, Request, Writer};
 
@@ -36,14 +42,14 @@ struct Readers {
 }
 
 impl Sqlite {
-    /// Opens the database, creates it if there is none, and brings its schema up to date.
-    pub(crate) fn open(path: &Path, group: usize, readers: usize) -> Result<Self, OpenError> {
-        Self::open_waiting(path, group, readers, BUSY_TIMEOUT)
+    /// Opens the database. If `makes`, creates it if there is none, and brings its schema up to date.
+    pub(crate) fn open(path: &Path, group: usize, readers: usize, makes: bool) -> Result<Self, OpenError> {
+        Self::open_waiting(path, group, readers, makes, BUSY_TIMEOUT)
     }
 
-    fn open_waiting(path: &Path, group: usize, readers: usize, busy: Duration) -> Result<Self, OpenError> {
+    fn open_waiting(path: &Path, group: usize, readers: usize, makes: bool, busy: Duration) -> Result<Self, OpenError> {
         let failed = |error| OpenError::of(path, error);
-        let writing = open_for_writing(path, busy)?;
+        let writing = if makes { open_for_writing(path, busy)? } else { open_as_it_is(path, busy)? };
         let reading = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let readers = (0..readers.max(1))
             .map(|_| connect(path, reading, busy).map(|connection| Mutex::new(Some(connection))))
@@ -154,14 +160,9 @@ pub(crate) fn single(path: &Path) -> Result<Connection, OpenError> {
 }
 
 fn open_for_writing(path: &Path, busy: Duration) -> Result<Connection, OpenError> {
-    let refused = |error: io::Error| match error.kind() {
-        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => OpenError::NoFolder(path.to_owned()),
-        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => OpenError::NotWritable(path.to_owned()),
-        _ => OpenError::Failed { database: path.display().to_string(), source: Box::new(error) },
-    };
     let failed = |error| OpenError::of(path, error);
     // Held until the schema is up to date: SQLite itself does not wait for a second process that turns on the log.
-    let _alone = create(path).map_err(refused)?;
+    let _alone = create(path).map_err(|error| refused(path, error))?;
     if path.is_dir() {
         return Err(OpenError::NotADatabase(path.to_owned()));
     }
@@ -178,14 +179,22 @@ fn open_for_writing(path: &Path, busy: Duration) -> Result<Connection, OpenError
     Ok(connection)
 }
 
+/// A connection to a database that some server has made. Nothing is made here.
+fn open_as_it_is(path: &Path, busy: Duration) -> Result<Connection, OpenError> {
+    let failed = |error| OpenError::of(path, error);
+    let _alone = lock_folder(path).map_err(|error| refused(path, error))?;
+    let writing = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = connect(path, writing, busy).map_err(failed)?;
+    if !is_ours(&connection).map_err(failed)? {
+        return Err(OpenError::NotADatabase(path.to_owned()));
+    }
+    inspect::schema(&connection, path)?.usable(|| path.display().to_string())?;
+    Ok(connection)
+}
+
 /// Creates the file if there is none. Returns its folder, locked against other processes that open it too.
 fn create(path: &Path) -> io::Result<File> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let folder = File::open(folder)?;
-    match folder.lock() {
-        Err(error) if error.kind() != io::ErrorKind::Unsupported => return Err(error),
-        _ => {}
-    }
+    let folder = lock_folder(path)?;
     let mut options = fs::OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
@@ -197,6 +206,16 @@ fn create(path: &Path) -> io::Result<File> {
         Err(error) => return Err(error),
     }
     Ok(folder)
+}
+
+/// The folder of a database, locked against other processes that open or replace it.
+fn lock_folder(path: &Path) -> io::Result<File> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = File::open(folder)?;
+    match folder.lock() {
+        Err(error) if error.kind() != io::ErrorKind::Unsupported => Err(error),
+        _ => Ok(folder),
+    }
 }
 
 /// A connection with the settings that every one of them has.

@@ -204,7 +204,7 @@ mod tests {
     fn store() -> (Sqlite, TempDir) {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("watchword.db");
-        (Sqlite::open_waiting(&path, 256, 4, Duration::ZERO).unwrap(), folder)
+        (Sqlite::open_waiting(&path, 256, 4, true, Duration::ZERO).unwrap(), folder)
     }
 
     async fn note(sql: Sql<'_>, name: &str) -> Result<usize, Error> {

@@ -4,10 +4,12 @@
 
 extern crate watchword_store as store;
 
+mod backup;
 mod connecting;
 mod durability;
 mod groups;
 mod hints;
+mod looking;
 mod opening;
 mod outages;
 mod queues;
@@ -34,10 +36,14 @@ mod on_sqlite {
     mod bootstrap;
     #[path = "grants.rs"]
     mod grants;
+    #[path = "inspecting.rs"]
+    mod inspecting;
     #[path = "keys.rs"]
     mod keys;
     #[path = "races.rs"]
     mod races;
+    #[path = "restored.rs"]
+    mod restored;
     #[path = "revocations.rs"]
     mod revocations;
     #[path = "sessions.rs"]
@@ -62,10 +68,14 @@ mod on_postgres {
     mod bootstrap;
     #[path = "grants.rs"]
     mod grants;
+    #[path = "inspecting.rs"]
+    mod inspecting;
     #[path = "keys.rs"]
     mod keys;
     #[path = "races.rs"]
     mod races;
+    #[path = "restored.rs"]
+    mod restored;
     #[path = "revocations.rs"]
     mod revocations;
     #[path = "sessions.rs"]
