@@ -18,7 +18,7 @@ impl Single {
     /// Connects, checks the server, and brings the schema up to date.
     pub(crate) async fn open(url: &PostgresUrl) -> Result<Self, OpenError> {
         let connector = Connector::new(url)?;
-        let session = migrations::open(&connector).await?;
+        let session = migrations::open(&connector, true).await?;
         let patient = "set statement_timeout = 0; set idle_in_transaction_session_timeout = 0; set lock_timeout = '5s'";
         let set = session.client().batch_execute(patient).await;
         set.map_err(|error| OpenError::Failed { database: connector.shown.clone(), source: reason(&error).into() })?;

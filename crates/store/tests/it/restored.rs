@@ -15,7 +15,7 @@ async fn of_what_was_issued_before_a_restore_nothing_stands_and_every_node_is_to
     assert!(store.begin_key(key("signs")).await.unwrap());
     assert!(store.add_key(key("follows")).await.unwrap());
     let version = store.keys_version().await.unwrap();
-    assert!(store.offer_setup(domain::SecretHash([9; 32]), UnixMillis(i64::MAX), T0).await.is_ok());
+    assert!(store.offer_setup(|_| domain::SecretHash([9; 32]), UnixMillis(i64::MAX), T0).await.is_ok());
 
     let voided = store.void_everything(KEEP, T0).await.unwrap();
 

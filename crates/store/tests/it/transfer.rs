@@ -41,7 +41,7 @@ pub(crate) async fn furnish(store: &Store) {
     store.begin_key(key("b")).await.unwrap();
     store.add_key(key("C")).await.unwrap();
     store.revoke_key("b", key("a"), KEEP, T0).await.unwrap().unwrap();
-    store.offer_setup(SecretHash([3; 32]), T0 + Span::hours(1), T0).await.unwrap();
+    store.offer_setup(|_| SecretHash([3; 32]), T0 + Span::hours(1), T0).await.unwrap();
     for n in 1..=9 {
         store.add_user(new_user(n)).await.unwrap();
         let mut session = new_session(n, n);
