@@ -23,7 +23,7 @@ pub(crate) enum Bench {
     /// The store on either database: logins, refreshes and reads per second beside the database alone, how soon a
     /// revocation is known to another node, and what sessions cost and weigh when there are many
     Store {
-        /// With five million sessions too; takes about half an hour and 6 GB of disk
+        /// With five million sessions too; takes up to half an hour, and 8 GB of disk
         #[arg(long)]
         large: bool,
     },
