@@ -9,7 +9,6 @@ mod example;
 mod first_run;
 mod http_limits;
 mod keys;
-mod kill;
 mod master_key;
 mod postgres;
 mod start_errors;
