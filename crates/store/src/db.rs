@@ -107,6 +107,14 @@ impl Store {
         }
     }
 
+    /// Whether it could not be written lately, although it could be reached.
+    pub(crate) fn is_ill(&self) -> bool {
+        match &self.engine {
+            Engine::Sqlite(sqlite) => sqlite.is_ill(),
+            Engine::Postgres(_) => false,
+        }
+    }
+
     #[cfg(test)]
     pub(crate) fn sqlite(&self) -> &Sqlite {
         match &self.engine {

@@ -155,7 +155,7 @@ impl Error {
 impl From<rusqlite::Error> for Error {
     fn from(error: rusqlite::Error) -> Self {
         if let rusqlite::Error::SqliteFailure(failure, message) = &error {
-            if matches!(failure.code, ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) {
+            if matches!(failure.code, ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) || is_full(*failure) {
                 return Self::Unavailable;
             }
             let unique = [ffi::SQLITE_CONSTRAINT_UNIQUE, ffi::SQLITE_CONSTRAINT_PRIMARYKEY];
@@ -179,6 +179,12 @@ impl OpenError {
             _ => Self::Failed { database: path.display().to_string(), source: Box::new(error) },
         }
     }
+}
+
+/// Whether what was to be written could not be: there may be room again in a moment.
+fn is_full(failure: ffi::Error) -> bool {
+    let writing = [ffi::SQLITE_IOERR_WRITE, ffi::SQLITE_IOERR_FSYNC, ffi::SQLITE_IOERR_SHMSIZE];
+    failure.code == ErrorCode::DiskFull || writing.contains(&failure.extended_code)
 }
 
 /// Which column SQLite means in `UNIQUE constraint failed: table.column`.

@@ -1,5 +1,6 @@
 //! Nodes: processes of the real program on one database.
 
+use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -112,15 +113,24 @@ pub fn clients() -> Vec<Client> {
 
 /// The port changes from run to run, and the issuer must not. The grace is longer than a slow machine takes to come back.
 fn start(place: &Place) -> Server {
-    place.serve_with(
-        &[],
-        &[
-            ("WATCHWORD_TOKENS_REFRESH_GRACE", "60s"),
-            ("WATCHWORD_THROTTLE_ACCOUNT_BURST", "100"),
-            ("WATCHWORD_THROTTLE_ADDRESS_BURST", "100000"),
-            ("WATCHWORD_PUBLIC_URL", PUBLIC_URL),
-        ],
-    )
+    let serve = place.command(&["serve", "--listen", "127.0.0.1:0"]);
+    // A file that may not grow is then an error, as on a full disk, and not the end of the process.
+    let mut shell = Command::new("/bin/sh");
+    shell.args(["-c", "trap '' XFSZ; exec \"$@\"", "sh"]).arg(serve.get_program()).args(serve.get_args());
+    for (name, value) in serve.get_envs() {
+        match value {
+            Some(value) => shell.env(name, value),
+            None => shell.env_remove(name),
+        };
+    }
+    shell.envs([
+        ("WATCHWORD_TOKENS_REFRESH_GRACE", "60s"),
+        ("WATCHWORD_THROTTLE_ACCOUNT_BURST", "100"),
+        ("WATCHWORD_THROTTLE_ADDRESS_BURST", "100000"),
+        ("WATCHWORD_PUBLIC_URL", PUBLIC_URL),
+    ]);
+    shell.current_dir(place.folder()).stdin(Stdio::null());
+    Server::start(shell)
 }
 
 /// Where browsers would find the nodes.

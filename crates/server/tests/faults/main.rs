@@ -7,10 +7,14 @@
 mod support;
 
 mod checker;
+mod cut;
+mod disk_full;
 mod fleet;
 mod forgetful;
 mod killed;
 mod ledger;
 mod link;
 mod load;
+mod other_database;
 mod paused;
+mod proxy;

@@ -6,7 +6,7 @@ mod writer;
 use std::fs::{self, File};
 use std::io;
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -26,6 +26,7 @@ pub(crate) struct Sqlite {
     queue: mpsc::Sender<Message>,
     readers: Arc<Readers>,
     commits: Arc<AtomicU64>,
+    is_ill: Arc<AtomicBool>,
 }
 
 struct Readers {
@@ -50,13 +51,20 @@ impl Sqlite {
             .map_err(failed)?;
 
         let commits = Arc::new(AtomicU64::new(0));
-        let writer = Writer { connection: writing, group: group.max(1), commits: commits.clone() };
+        let is_ill = Arc::new(AtomicBool::new(false));
+        let (counter, flag) = (commits.clone(), is_ill.clone());
+        let writer = Writer { connection: writing, group: group.max(1), commits: counter, is_ill: flag };
         let (queue, waiting) = mpsc::channel(QUEUE);
         std::thread::Builder::new()
             .name("store-writer".into())
             .spawn(move || writer.run(waiting))
             .map_err(|error| OpenError::Failed { database: path.display().to_string(), source: Box::new(error) })?;
-        Ok(Self { queue, commits, readers: Arc::new(Readers { connections: readers, turn: AtomicUsize::new(0) }) })
+        Ok(Self {
+            queue,
+            commits,
+            is_ill,
+            readers: Arc::new(Readers { connections: readers, turn: AtomicUsize::new(0) }),
+        })
     }
 
     /// Finishes what was asked for, moves everything into the one file and closes it. Later calls are `Unavailable`.
@@ -74,6 +82,11 @@ impl Sqlite {
     /// How many transactions this store has committed since it was opened.
     pub(crate) fn commits(&self) -> u64 {
         self.commits.load(Ordering::Relaxed)
+    }
+
+    /// Whether the last transaction that had something to write could not: the disk may be full.
+    pub(crate) fn is_ill(&self) -> bool {
+        self.is_ill.load(Ordering::Relaxed)
     }
 
     /// Runs `work` in a transaction of the writer, and returns once that is on disk.

@@ -2,7 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
@@ -17,6 +17,8 @@ pub(crate) struct Writer {
     pub(crate) group: usize,
     /// How many transactions were committed.
     pub(crate) commits: Arc<AtomicU64>,
+    /// Whether the last transaction that had something to write could not.
+    pub(crate) is_ill: Arc<AtomicBool>,
 }
 
 /// What the writer is sent.
@@ -67,6 +69,7 @@ impl Writer {
         let mut close = None;
         let mut ran = Vec::new();
         let mut next = Some(first);
+        let changes = self.connection.total_changes();
         let mut fate = self.begin();
         while let Some(mut job) = next.take() {
             // Nothing is consumed for a caller who has gone: whoever gave up waiting may ask again.
@@ -85,8 +88,10 @@ impl Writer {
             }
         }
         let fate = fate.and_then(|()| self.commit());
-        if fate.is_err() {
-            self.roll_back();
+        match &fate {
+            Err(_) => self.roll_back(),
+            Ok(()) if self.connection.total_changes() > changes => self.is_well(),
+            Ok(()) => {}
         }
         for job in ran {
             job.answer(fate.as_ref().err().map(Error::again));
@@ -102,17 +107,39 @@ impl Writer {
     /// Runs one request so that its failure undoes only itself. An error concerns the whole group.
     fn step(&self, job: &mut dyn Job) -> Result<(), Error> {
         self.execute("savepoint job")?;
-        if !job.run(Sql::Sqlite(&self.connection)) {
+        let is_done = job.run(Sql::Sqlite(&self.connection));
+        if self.connection.is_autocommit() {
+            // A full disk makes SQLite roll back the whole transaction. Nobody is told success.
+            self.cannot_write("it gave up a transaction");
+            return Err(Error::Unavailable);
+        }
+        if !is_done {
             self.execute("rollback to job")?;
         }
-        // A full disk makes SQLite roll back the whole transaction: then this fails, and nobody is told success.
         self.execute("release job")
     }
 
     fn commit(&self) -> Result<(), Error> {
-        self.execute("commit")?;
+        self.execute("commit").inspect_err(|error| {
+            if matches!(error, Error::Unavailable) {
+                self.cannot_write("a commit failed");
+            }
+        })?;
         self.commits.fetch_add(1, Ordering::Relaxed);
         Ok(())
+    }
+
+    /// Says so once, however many callers it concerns.
+    fn cannot_write(&self, why: &str) {
+        if !self.is_ill.swap(true, Ordering::Relaxed) {
+            tracing::error!(why, "the database cannot be written: is the disk full?");
+        }
+    }
+
+    fn is_well(&self) {
+        if self.is_ill.swap(false, Ordering::Relaxed) {
+            tracing::info!("the database can be written again");
+        }
     }
 
     fn roll_back(&self) {

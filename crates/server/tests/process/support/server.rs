@@ -37,6 +37,11 @@ impl Server {
         server
     }
 
+    /// The number of the process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Speaks HTTP with it.
     pub fn http(&self) -> Http {
         Http { address: self.address }
