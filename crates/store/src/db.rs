@@ -39,12 +39,15 @@ pub struct Options {
     pub group: usize,
     /// How many connections read from SQLite.
     pub readers: usize,
+    /// Goes on with a PostgreSQL database that has lost writes which had been acknowledged: what was revoked or used up by
+    /// them may be valid again.
+    pub danger_accept_lost_writes: bool,
 }
 
 impl Options {
     /// The usual numbers.
     pub fn new(database: Database) -> Self {
-        Self { database, group: 256, readers: 4 }
+        Self { database, group: 256, readers: 4, danger_accept_lost_writes: false }
     }
 
     /// The usual numbers for a SQLite file.
@@ -59,7 +62,7 @@ impl Store {
     pub fn open(options: &Options) -> Result<Self, OpenError> {
         let engine = match &options.database {
             Database::File(path) => Engine::Sqlite(Sqlite::open(path, options.group, options.readers)?),
-            Database::Server(url) => Engine::Postgres(Postgres::open(url)?),
+            Database::Server(url) => Engine::Postgres(Postgres::open(url, options.danger_accept_lost_writes)?),
         };
         Ok(Self { engine })
     }

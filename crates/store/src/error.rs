@@ -121,6 +121,13 @@ pub enum OpenError {
         /// How it is encoded.
         encoding: String,
     },
+    /// A failover has lost writes that were acknowledged, and nobody has accepted that.
+    #[error(
+        "cannot use the database {0}: it has lost writes that were acknowledged, as after a failover to a standby that \
+         lagged behind. Bring back the server that has them; or stop every node, run \
+         `watchword danger-accept-lost-writes`, and start them."
+    )]
+    HistoryLost(String),
     /// Other tables are in the way.
     #[error(
         "cannot use the database {0}: it has tables of the same names that are not Watchword's. Give Watchword a database \

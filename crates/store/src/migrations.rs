@@ -22,6 +22,12 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../migrations/sqlite/0002_keys.sql"),
         postgres: include_str!("../migrations/postgres/0002_keys.sql"),
     },
+    Migration {
+        number: 3,
+        name: "marks",
+        sqlite: include_str!("../migrations/sqlite/0003_marks.sql"),
+        postgres: include_str!("../migrations/postgres/0003_marks.sql"),
+    },
 ];
 
 /// The number of the last one that this version knows.

@@ -9,6 +9,7 @@ mod support;
 mod checker;
 mod cut;
 mod disk_full;
+mod failover;
 mod fleet;
 mod forgetful;
 mod killed;

@@ -5,6 +5,7 @@
 
 mod connect;
 mod fault;
+mod history;
 mod migrations;
 mod pool;
 mod session;
@@ -23,6 +24,7 @@ use tokio::task::{JoinSet, LocalSet};
 use crate::sql::Sql;
 use crate::{Error, OpenError};
 use connect::Connector;
+pub(crate) use history::sweep as sweep_marks;
 pub(crate) use pool::Mode;
 use pool::Pool;
 pub(crate) use session::Session;
@@ -49,7 +51,7 @@ const CALLERS: usize = 4096;
 
 impl Postgres {
     /// Connects, checks the server, and brings the schema up to date. Blocks this thread meanwhile.
-    pub(crate) fn open(url: &PostgresUrl) -> Result<Self, OpenError> {
+    pub(crate) fn open(url: &PostgresUrl, danger_accept_lost_writes: bool) -> Result<Self, OpenError> {
         let failed = |error| OpenError::Failed { database: url.to_string(), source: Box::new(error) };
         let connector = Connector::new(url)?;
         let commits = Arc::new(AtomicU64::new(0));
@@ -58,7 +60,10 @@ impl Postgres {
         let counter = commits.clone();
         // Made where it is dropped: a runtime cannot be dropped on a thread of another one, such as this may be.
         let serve = move || match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-            Ok(runtime) => LocalSet::new().block_on(&runtime, open(connector, counter, opened, inbox)),
+            Ok(runtime) => {
+                let serving = open(connector, danger_accept_lost_writes, counter, opened, inbox);
+                LocalSet::new().block_on(&runtime, serving);
+            }
             Err(error) => {
                 let database = connector.shown;
                 drop(opened.send(Err(OpenError::Failed { database, source: Box::new(error) })));
@@ -120,11 +125,12 @@ async fn run<T, F>(
 
 async fn open(
     connector: Connector,
+    danger_accept_lost_writes: bool,
     commits: Arc<AtomicU64>,
     opened: std::sync::mpsc::Sender<Result<(), OpenError>>,
     inbox: mpsc::UnboundedReceiver<Message>,
 ) {
-    match migrations::open(&connector).await {
+    match migrations::open(&connector, danger_accept_lost_writes).await {
         Ok(first) => {
             // Whoever opens waits for it.
             let _ = opened.send(Ok(()));

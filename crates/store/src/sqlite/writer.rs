@@ -315,9 +315,24 @@ mod tests {
             Err(Error::broken("disk full"))
         })
         .await;
-        assert!(outcomes.iter().all(|outcome| matches!(outcome, Some(Error::Broken(_)))), "{outcomes:?}");
+        assert!(outcomes.iter().all(|outcome| matches!(outcome, Some(Error::Unavailable))), "{outcomes:?}");
         assert_eq!(notes(&store), 0);
         store.write(async |sql| note(sql, "afterwards").await).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_full_database_asks_to_try_again_and_is_ill_until_something_was_written() {
+        let (store, _folder) = store();
+        let most = async |pages| store.write(async move |sql| Ok(execute(sql, pages)?)).await.unwrap();
+        let large =
+            async |sql: Sql<'_>| sql.run("insert into meta (name, value) values (hex(zeroblob(100000)), 0)", &[]).await;
+        most("pragma max_page_count = 1").await;
+        assert!(matches!(store.write(large).await, Err(Error::Unavailable)));
+        assert!(store.is_ill());
+        most("pragma max_page_count = 1000000").await;
+        assert!(store.is_ill(), "nothing was written yet");
+        store.write(large).await.unwrap();
+        assert!(!store.is_ill() && notes(&store) == 1);
     }
 
     #[tokio::test]
