@@ -136,8 +136,8 @@ fn start(place: &Place) -> Server {
 /// Where browsers would find the nodes.
 pub const PUBLIC_URL: &str = "http://localhost:8080";
 
-/// Within which time service must be back once a fault is over.
-const HEALED: Duration = Duration::from_secs(10);
+/// Within which time service must be back once a fault is over, on a machine that is busy with other tests.
+const HEALED: Duration = Duration::from_secs(30);
 
 /// The client that only looks whether service is back. Those before it work.
 const HEALER: usize = 6;

@@ -52,6 +52,11 @@ impl Proxy {
         *self.orders.next.lock().unwrap() = Some(cut);
     }
 
+    /// Takes that back.
+    pub fn cut_none(&self) {
+        *self.orders.next.lock().unwrap() = None;
+    }
+
     /// Whether that has happened.
     pub fn has_cut(&self) -> bool {
         self.orders.next.lock().unwrap().is_none()

@@ -7,6 +7,7 @@ extern crate watchword_store as store;
 mod connecting;
 mod durability;
 mod groups;
+mod marks;
 mod opening;
 mod outages;
 mod schema;

@@ -105,11 +105,14 @@ impl Cluster {
     /// Starts, stops or otherwise controls the server, as `pg_ctl` does.
     pub fn control(&self, arguments: &[&str]) {
         let mut control = self.program("pg_ctl");
+        // A restart takes the paths of the first start, which were seen from there.
         control.args(arguments).arg("--pgdata").arg(self.place.join("data"));
-        control.arg("--silent").args(["--wait", "--log"]).arg(self.place.join("log")).current_dir("/");
+        control.arg("--silent").args(["--wait", "--log"]).arg(self.place.join("log")).current_dir(&self.place);
         as_nobody(&mut control);
         // Its output would stay open as long as the server that it starts.
-        assert!(control.stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap().success(), "{arguments:?}");
+        let is_done = control.stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap().success();
+        let log = || std::fs::read_to_string(self.place.join("log")).unwrap_or_default();
+        assert!(is_done, "{arguments:?}: {}", log());
     }
 
     /// Sends a signal, such as `STOP`, to the server and to all processes that serve connections.
