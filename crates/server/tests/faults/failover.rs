@@ -1,6 +1,7 @@
 //! A primary that dies and a standby that takes over: what was acknowledged is there, or it is said that it is not.
 
 use std::net::TcpListener;
+use std::time::Instant;
 
 use test_postgres::Cluster;
 
@@ -8,7 +9,7 @@ use crate::checker::check;
 use crate::fleet::{Nodes, clients};
 use crate::ledger::{Client, Heard, bearer, dashboard};
 use crate::load::Load;
-use crate::support::Http;
+use crate::support::{Http, SOON};
 
 /// A primary and its standby, at ports of loopback.
 struct Pair {
@@ -85,12 +86,12 @@ fn what_an_asynchronous_failover_loses_is_noticed_and_the_nodes_refuse_until_som
     // From here on the standby misses everything.
     let position = pair.primary.psql("postgres", "", "select pg_current_wal_lsn()");
     let reached = format!("select pg_last_wal_replay_lsn() >= '{position}'");
-    while pair.standby.psql("postgres", "", &reached) != "t" {}
+    until(|| pair.standby.psql("postgres", "", &reached) == "t");
     pair.standby.control(&["stop"]);
     assert_eq!(client.refresh(here, 0), Heard::Done);
     assert_eq!(client.log_out(here, 1), Heard::Done);
     for credential in client.logins[1].credentials() {
-        while dashboard(there, &credential).unwrap().status == 200 {}
+        until(|| dashboard(there, &credential).unwrap().status == 401);
     }
     let known = client.logins.clone();
     let fail_over = |first: bool| {
@@ -136,11 +137,19 @@ fn what_an_asynchronous_failover_loses_is_noticed_and_the_nodes_refuse_until_som
 
 /// The node says that it is not ready, acknowledges nothing, and does not accept what it knows to be revoked.
 fn refuses(http: Http, client: &Client) {
-    while http.get("/health/ready", &[]).status != 503 {}
+    until(|| http.get("/health/ready", &[]).status == 503);
     for login in &client.logins {
         let refreshed = http.post("/refresh", &[bearer(login.chain.last().unwrap())]);
         assert!(refreshed.status == 503 && refreshed.header("retry-after").is_some(), "{refreshed:?}");
         let accepted = |credential: &String| dashboard(http, credential).is_some_and(|reply| reply.status == 200);
         assert!(!login.is_over || !login.credentials().iter().any(accepted));
+    }
+}
+
+/// Waits until it is so, which must be soon.
+fn until(is_so: impl Fn() -> bool) {
+    let began = Instant::now();
+    while !is_so() {
+        assert!(began.elapsed() < SOON, "it is not so");
     }
 }

@@ -45,7 +45,7 @@ fn while_postgresql_stands_still_nobody_waits_long_and_cached_checks_go_on() {
     let away: usize = clients.iter().map(|client| client.tally.away).sum();
     let slowest = clients.iter().map(|client| client.tally.slowest).max().unwrap();
     println!("{away} without answer, the slowest after {slowest:?}; well again after {healed:?}");
-    assert!(away >= 6 && slowest > QUICK && slowest < BOUND, "{away}, {slowest:?}");
+    assert!(away >= 3 && slowest > QUICK && slowest < BOUND, "{away}, {slowest:?}");
     nodes.stop();
 }
 
