@@ -46,12 +46,28 @@ pub struct Options {
     /// Whether to make the tables, and bring them up to date. Else a database without them is an error, and opening one
     /// changes nothing.
     pub makes: bool,
+    /// Goes on with a PostgreSQL database that has lost writes which had been acknowledged: what was revoked or used up by
+    /// them may be valid again.
+    pub danger_accept_lost_writes: bool,
+}
+
+/// What may be done to a server's database when it is opened.
+#[derive(Clone, Copy)]
+pub(crate) struct Opening {
+    /// See [`Options::makes`].
+    pub(crate) makes: bool,
+    /// See [`Options::danger_accept_lost_writes`].
+    pub(crate) danger_accept_lost_writes: bool,
 }
 
 impl Options {
     /// The usual numbers.
     pub fn new(database: Database) -> Self {
-        Self { database, group: 256, readers: 4, makes: true }
+        Self { database, group: 256, readers: 4, makes: true, danger_accept_lost_writes: false }
+    }
+
+    fn opening(&self) -> Opening {
+        Opening { makes: self.makes, danger_accept_lost_writes: self.danger_accept_lost_writes }
     }
 
     /// The usual numbers for a SQLite file.
@@ -72,7 +88,7 @@ impl Store {
                 admitted.unwrap_or_else(|error| Err(OpenError::Failed { database: shown, source: Box::new(error) }))?;
                 Engine::Sqlite(sqlite)
             }
-            Database::Server(url) => Engine::Postgres(Postgres::open(url, options.makes)?),
+            Database::Server(url) => Engine::Postgres(Postgres::open(url, options.opening())?),
         };
         let queues = matches!(engine, Engine::Postgres(_)).then(Arc::default);
         Ok(Self { engine, queues })
@@ -126,6 +142,14 @@ impl Store {
         match &self.engine {
             Engine::Sqlite(sqlite) => sqlite.hinted().await,
             Engine::Postgres(postgres) => postgres.hinted().await,
+        }
+    }
+
+    /// Whether it could not be written lately, although it could be reached.
+    pub(crate) fn is_ill(&self) -> bool {
+        match &self.engine {
+            Engine::Sqlite(sqlite) => sqlite.is_ill(),
+            Engine::Postgres(_) => false,
         }
     }
 

@@ -148,6 +148,13 @@ pub enum OpenError {
         /// How it is encoded.
         encoding: String,
     },
+    /// A failover has lost writes that were acknowledged, and nobody has accepted that.
+    #[error(
+        "cannot use the database {0}: it has lost writes that were acknowledged, as after a failover to a standby that \
+         lagged behind. Bring back the server that has them; or stop every node, run \
+         `watchword danger-accept-lost-writes`, and start them."
+    )]
+    HistoryLost(String),
     /// Other tables are in the way.
     #[error(
         "cannot use the database {0}: it has tables of the same names that are not Watchword's. Give Watchword a database \
@@ -216,7 +223,7 @@ impl Error {
 impl From<rusqlite::Error> for Error {
     fn from(error: rusqlite::Error) -> Self {
         if let rusqlite::Error::SqliteFailure(failure, message) = &error {
-            if matches!(failure.code, ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) {
+            if matches!(failure.code, ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) || is_full(*failure) {
                 return Self::Unavailable;
             }
             if failure.extended_code == ffi::SQLITE_CONSTRAINT_TRIGGER {
@@ -243,6 +250,12 @@ impl OpenError {
             _ => Self::Failed { database: path.display().to_string(), source: Box::new(error) },
         }
     }
+}
+
+/// Whether what was to be written could not be: there may be room again in a moment.
+fn is_full(failure: ffi::Error) -> bool {
+    let writing = [ffi::SQLITE_IOERR_WRITE, ffi::SQLITE_IOERR_FSYNC, ffi::SQLITE_IOERR_SHMSIZE];
+    failure.code == ErrorCode::DiskFull || writing.contains(&failure.extended_code)
 }
 
 /// Which column SQLite means in `UNIQUE constraint failed: table.column`.

@@ -62,7 +62,16 @@ impl Store {
             sql.one(text, &[], |_| Ok(())).await
         });
         reads.await?.ok_or(Error::Unavailable)?;
-        // On SQLite an empty transaction takes the lock that writing takes, but leaves nothing to be flushed to the disk.
-        self.write(async |_| Ok(())).await
+        let was_full = self.is_ill();
+        self.write(async move |sql| {
+            // On SQLite an empty transaction takes the lock that writing takes, but leaves nothing to be flushed to the
+            // disk. Only after a full one it has to be seen that there is room again.
+            if was_full {
+                sql.run("insert into meta (name, value) values ('room', 0)", &[]).await?;
+                sql.run("delete from meta where name = 'room'", &[]).await?;
+            }
+            Ok(())
+        })
+        .await
     }
 }

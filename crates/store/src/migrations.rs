@@ -29,6 +29,12 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         postgres: include_str!("../migrations/postgres/0003_transfers.sql"),
     },
     Migration {
+        number: 4,
+        name: "marks",
+        sqlite: include_str!("../migrations/sqlite/0004_marks.sql"),
+        postgres: include_str!("../migrations/postgres/0004_marks.sql"),
+    },
+    Migration {
         number: 5,
         name: "sweep",
         sqlite: include_str!("../migrations/sqlite/0005_sweep.sql"),

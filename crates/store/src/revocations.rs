@@ -4,6 +4,7 @@ use domain::revocation::{Revocation, Revoked};
 use domain::{SessionId, UnixMillis, UserId};
 
 use crate::datum::Value;
+use crate::postgres::Session;
 use crate::sql::{Columns, Sql, counter};
 use crate::{Error, Store};
 
@@ -31,10 +32,11 @@ enum At {
     Start,
     /// SQLite: everything up to this `seq`. There is one writer at a time, so `seq` is commit order.
     Seq(i64),
-    /// PostgreSQL: everything that this snapshot sees. `seq` is no order there: a lower one may be committed later.
-    Snapshot(String),
+    /// PostgreSQL: everything that this snapshot sees. `seq` is no order there: a lower one may be committed later. It means
+    /// something only to connections that were there when it was taken, the last of which was `born`.
+    Snapshot { seen: String, born: u64 },
     /// PostgreSQL, amid more than one answer holds: of what `reached` sees and `seen` does not, up to `seq`.
-    Amid { seen: String, reached: String, seq: i64 },
+    Amid { seen: String, reached: String, seq: i64, born: u64 },
 }
 
 impl Position {
@@ -43,8 +45,8 @@ impl Position {
     pub fn seen(&self) -> Option<(u64, Vec<u64>)> {
         match &self.0 {
             At::Seq(seq) => Some((u64::try_from(*seq).ok()? + 1, Vec::new())),
-            At::Snapshot(snapshot) => {
-                let mut parts = snapshot.split(':');
+            At::Snapshot { seen, .. } => {
+                let mut parts = seen.split(':');
                 let below = parts.nth(1)?.parse().ok()?;
                 let missing = parts.next()?.split(',').filter(|number| !number.is_empty());
                 Some((below, missing.map(str::parse).collect::<Result<_, _>>().ok()?))
@@ -85,7 +87,7 @@ impl Store {
         let at = position.0.clone();
         self.read(async move |sql| match sql {
             Sql::Sqlite(_) => by_seq(sql, &at).await,
-            Sql::Postgres(_) => by_snapshot(sql, &at).await,
+            Sql::Postgres(session) => by_snapshot(sql, &at, session.born()).await,
         })
         .await
     }
@@ -123,11 +125,18 @@ async fn by_seq(sql: Sql<'_>, at: &At) -> Result<News, Error> {
 
 /// The difference between the snapshot read last and the one of this statement: what was committed in between, in
 /// whatever order, no matter which transactions are still open.
-async fn by_snapshot(sql: Sql<'_>, at: &At) -> Result<News, Error> {
-    let (seen, amid, after) = match at {
-        At::Start | At::Seq(_) => (NOTHING, None, 0),
-        At::Snapshot(seen) => (seen.as_str(), None, 0),
-        At::Amid { seen, reached, seq } => (seen.as_str(), Some(reached.as_str()), *seq),
+///
+/// A server that crashed, or a standby that took over, gives numbers of transactions out again that were not on its disk. Then
+/// the snapshot read last says that those are seen. A connection that was there already at that time proves that nothing of
+/// the kind has happened since; on a later one the log is read from its start.
+async fn by_snapshot(sql: Sql<'_>, at: &At, connection: u64) -> Result<News, Error> {
+    let last_born = Session::last_born();
+    let (seen, amid, after, born) = match at {
+        At::Snapshot { seen, born } if connection <= *born => (seen.as_str(), None, 0, last_born),
+        At::Amid { seen, reached, seq, born } if connection <= *born => {
+            (seen.as_str(), Some(reached.as_str()), *seq, *born)
+        }
+        _ => (NOTHING, None, 0, last_born),
     };
     let (mut last, mut reached, mut numbers) = (after, String::new(), Vec::new());
     let revocations = sql
@@ -152,7 +161,11 @@ async fn by_snapshot(sql: Sql<'_>, at: &At) -> Result<News, Error> {
         .await?;
     let revocations: Vec<_> = revocations.into_iter().flatten().collect();
     let has_more = revocations.len() as i64 == LIMIT;
-    let at = if has_more { At::Amid { seen: seen.to_owned(), reached, seq: last } } else { At::Snapshot(reached) };
+    let at = if has_more {
+        At::Amid { seen: seen.to_owned(), reached, seq: last, born }
+    } else {
+        At::Snapshot { seen: reached, born }
+    };
     Ok(News { revocations, numbers, position: Position(at), has_more })
 }
 

@@ -4,7 +4,7 @@ use domain::revocation::{Receipt, Revocation, Revoked};
 use domain::{EndedWhy, SessionId, Span, UnixMillis};
 
 use crate::sql::Sql;
-use crate::{Error, Store, revocations};
+use crate::{Error, Store, postgres, revocations};
 
 /// What one sweep did.
 #[derive(Clone, Debug)]
@@ -36,6 +36,7 @@ impl Store {
     /// their `keep_until`, the throttles that are free and the setup offers that expired: of each at most 1000.
     pub async fn sweep(&self, now: UnixMillis, keep_ended: Span) -> Result<Swept, Error> {
         self.write(async move |sql| {
+            postgres::sweep_marks(sql).await?;
             Ok(Swept {
                 standing: put_off(sql, now).await?,
                 expired: expire(sql, now).await?,

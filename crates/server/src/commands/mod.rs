@@ -6,6 +6,7 @@ mod clock;
 mod config;
 mod demo;
 mod doctor;
+mod history;
 mod keys;
 mod migrate;
 mod output;
@@ -75,6 +76,9 @@ enum Command {
     /// Forget the latest time that the database has seen, after a clock was wrong. Stop the server first; what expired by
     /// the wrong time may revive
     DangerResetClock,
+    /// Go on with a PostgreSQL database after a failover lost writes that had been acknowledged. Stop every node first; what
+    /// was revoked or used up by those writes may be valid again
+    DangerAcceptLostWrites,
     /// Print a script that completes commands in your shell
     Completions {
         /// Which shell
@@ -138,6 +142,7 @@ fn dispatch(line: CommandLine, env: Vec<(String, String)>) -> Result<ExitCode, S
             Some(Command::Restore(restore)) => restore::run(restore, &config, &env).await,
             Some(Command::Config) => config::run(&config),
             Some(Command::DangerResetClock) => clock::run(&config).await,
+            Some(Command::DangerAcceptLostWrites) => history::run(config).await,
             Some(Command::Completions { .. } | Command::Doctor(_)) => Ok(ExitCode::SUCCESS),
         }
     })

@@ -29,7 +29,7 @@ pub enum Failure {
         /// Seconds.
         retry_after: i64,
     },
-    /// For the moment this cannot be answered; nothing was changed.
+    /// For the moment this cannot be answered. Perhaps it was done: what a client asks again is right either way.
     Unavailable {
         /// Seconds.
         retry_after: i64,

@@ -53,7 +53,6 @@ pub async fn departure(app: &App) -> OpenError {
     }
 }
 
-
 /// Learns what others have revoked: whenever the database hints at it, and every so often in any case, because hints
 /// get lost.
 pub async fn learn(app: App, every: Duration) {

@@ -14,7 +14,7 @@ mod feed;
 mod first_run;
 mod http_limits;
 mod keys;
-mod kill;
+mod ledger;
 mod master_key;
 mod migrate;
 mod postgres;

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use test_postgres::{Cluster, Schema};
 
-use crate::kill::{CLIENTS, Login, accepts, bearer, check, log_in, name, place, post, start};
+use crate::ledger::{CLIENTS, Login, accepts, bearer, check, log_in, name, place, post, start};
 use crate::support::{Http, Place, Random, Reply, SOON, Server, soon};
 
 /// One client: refreshes, logs out and logs in until it is answered that nothing can be changed.

@@ -6,22 +6,31 @@ use tokio_postgres::error::SqlState;
 
 use super::connect::{Connector, Refusal};
 use super::fault::{describe, reason};
+use super::history;
 use super::session::{LOCKS, Session};
 use crate::OpenError;
+use crate::db::Opening;
 use crate::inspect::Schema;
 use crate::migrations::{MIGRATIONS, Migration, newest};
 
 /// Connects and, if `makes`, brings the schema up to date. Many nodes may do so at once: one of them migrates, the others wait for it
 /// and find nothing left to do.
-pub(super) async fn open(connector: &Connector, makes: bool) -> Result<Session, OpenError> {
+pub(super) async fn open(connector: &Connector, opening: Opening) -> Result<Session, OpenError> {
     let database = connector.shown.as_str();
     let session = connector.connect().await.map_err(|refusal| refused(database, refusal))?;
-    let opened = if makes {
-        migrate(session.client(), database).await
+    if opening.makes {
+        migrate(session.client(), database).await?;
     } else {
-        schema(session.client(), database).await.and_then(|schema| schema.usable(|| database.to_owned()))
-    };
-    opened.map(|()| session)
+        schema(session.client(), database).await?.usable(|| database.to_owned())?;
+    }
+    let failed = |error| failure(database, &error);
+    if opening.danger_accept_lost_writes {
+        history::danger_accept(session.client()).await.map_err(failed)?;
+    } else if history::is_refused(session.client()).await.map_err(failed)? {
+        return Err(OpenError::HistoryLost(database.to_owned()));
+    }
+    connector.history.open();
+    Ok(session)
 }
 
 /// How far the schema is. Changes nothing.
@@ -101,7 +110,7 @@ const FOUND: &str = "select
         and table_name = 'migrations' and column_name in ('number', 'name', 'checksum')),
     (select count(*) = 0 from information_schema.tables where table_schema = current_schema() and table_name in
         ('migrations', 'users', 'setup_offers', 'sessions', 'grants', 'revocations', 'throttles', 'signing_keys', 'sealed_secrets',
-        'meta', 'transfers'))";
+        'meta', 'transfers', 'marks', 'verifiers'))";
 
 const MIGRATIONS_TABLE: &str = "create table if not exists migrations (
     number bigint not null primary key,
@@ -116,6 +125,7 @@ pub(super) fn refused(database: &str, refusal: Refusal) -> OpenError {
         Refusal::Silence => OpenError::Unreachable { database, why },
         Refusal::Old(version) => OpenError::TooOld { database, version },
         Refusal::Encoding(encoding) => OpenError::Encoding { database, encoding },
+        Refusal::HistoryLost => OpenError::HistoryLost(database),
         Refusal::Said(error) => failure(&database, &error),
     }
 }

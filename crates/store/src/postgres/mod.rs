@@ -6,6 +6,7 @@
 mod connect;
 mod fault;
 mod hints;
+mod history;
 mod inspect;
 mod migrations;
 mod pool;
@@ -24,10 +25,12 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::task::{JoinSet, LocalSet, spawn_local};
 use tokio::time::timeout;
 
+use crate::db::Opening;
 use crate::sql::Sql;
 use crate::{Error, OpenError, transfer};
 use connect::Connector;
 use hints::Hints;
+pub(crate) use history::sweep as sweep_marks;
 pub use inspect::PostgresFacts;
 pub(crate) use inspect::inspect;
 pub(crate) use pool::Mode;
@@ -57,8 +60,8 @@ type Job = Box<dyn FnOnce(Rc<Pool>) -> Pin<Box<dyn Future<Output = ()>>> + Send>
 const CALLERS: usize = 4096;
 
 impl Postgres {
-    /// Connects, checks the server, and, if `makes`, brings the schema up to date. Blocks this thread meanwhile.
-    pub(crate) fn open(url: &PostgresUrl, makes: bool) -> Result<Self, OpenError> {
+    /// Connects, checks the server, and, if `opening` says so, brings the schema up to date. Blocks this thread meanwhile.
+    pub(crate) fn open(url: &PostgresUrl, opening: Opening) -> Result<Self, OpenError> {
         let failed = |error| OpenError::Failed { database: url.to_string(), source: Box::new(error) };
         let connector = Connector::new(url)?;
         let (commits, hints) = (Arc::new(AtomicU64::new(0)), Arc::new(Hints::default()));
@@ -67,7 +70,7 @@ impl Postgres {
         let shared = (commits.clone(), hints.clone());
         // Made where it is dropped: a runtime cannot be dropped on a thread of another one, such as this may be.
         let serve = move || match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-            Ok(runtime) => LocalSet::new().block_on(&runtime, open(connector, makes, shared, opened, inbox)),
+            Ok(runtime) => LocalSet::new().block_on(&runtime, open(connector, opening, shared, opened, inbox)),
             Err(error) => {
                 let database = connector.shown;
                 drop(opened.send(Err(OpenError::Failed { database, source: Box::new(error) })));
@@ -134,13 +137,13 @@ async fn run<T, F>(
 
 async fn open(
     connector: Connector,
-    makes: bool,
+    opening: Opening,
     (commits, hints): (Arc<AtomicU64>, Arc<Hints>),
     opened: std::sync::mpsc::Sender<Result<(), OpenError>>,
     inbox: mpsc::UnboundedReceiver<Message>,
 ) {
     let admitted = async {
-        let first = migrations::open(&connector, makes).await?;
+        let first = migrations::open(&connector, opening).await?;
         transfer::admit(Sql::Postgres(&first), &connector.shown).await?;
         Ok(first)
     };

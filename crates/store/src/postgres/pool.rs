@@ -114,8 +114,12 @@ impl Pool {
     }
 
     async fn finish(&self, session: Session) -> Result<(), Failed> {
-        match session.commit().await {
+        let mark = self.connector.history.next();
+        match session.commit(&mark).await {
             Ok(has_committed) => {
+                if has_committed {
+                    self.connector.history.acknowledge(&mark);
+                }
                 self.commits.fetch_add(has_committed.into(), Ordering::Relaxed);
                 if session.has_revoked() {
                     self.hints.announce();
@@ -154,7 +158,7 @@ impl Pool {
     /// A connection that is not in use, or a new one.
     async fn session(&self) -> Result<Session, Failed> {
         while let Some(session) = self.take_idle() {
-            if !session.is_closed() {
+            if !session.is_closed() && self.connector.is_current(&session) {
                 return Ok(session);
             }
         }
@@ -172,7 +176,10 @@ impl Pool {
         if !self.is_well.replace(true) {
             tracing::info!("PostgreSQL answers again");
         }
-        self.idle.borrow_mut().push(session);
+        // Another server may have taken over: nobody goes on with the one before.
+        if self.connector.is_current(&session) {
+            self.idle.borrow_mut().push(session);
+        }
     }
 
     /// Says so once, however many callers notice it.

@@ -5,6 +5,7 @@ use super::fault::{judge, reason};
 use super::migrations;
 use super::session::{LOCKS, Session};
 use super::url::PostgresUrl;
+use crate::db::Opening;
 use crate::{Error, OpenError};
 
 /// A connection whose statements may take as long as they need. It belongs to the thread, and to the `LocalSet`, in
@@ -18,7 +19,7 @@ impl Single {
     /// Connects, checks the server, and brings the schema up to date.
     pub(crate) async fn open(url: &PostgresUrl) -> Result<Self, OpenError> {
         let connector = Connector::new(url)?;
-        let session = migrations::open(&connector, true).await?;
+        let session = migrations::open(&connector, Opening { makes: true, danger_accept_lost_writes: false }).await?;
         let patient = "set statement_timeout = 0; set idle_in_transaction_session_timeout = 0; set lock_timeout = '5s'";
         let set = session.client().batch_execute(patient).await;
         set.map_err(|error| OpenError::Failed { database: connector.shown.clone(), source: reason(&error).into() })?;

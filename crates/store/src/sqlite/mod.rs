@@ -9,7 +9,7 @@ mod writer;
 use std::fs::{self, File};
 use std::io;
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -33,6 +33,7 @@ pub(crate) struct Sqlite {
     readers: Arc<Readers>,
     commits: Arc<AtomicU64>,
     hints: Arc<Notify>,
+    is_ill: Arc<AtomicBool>,
 }
 
 struct Readers {
@@ -57,7 +58,8 @@ impl Sqlite {
             .map_err(failed)?;
 
         let (commits, hints) = (Arc::new(AtomicU64::new(0)), Arc::new(Notify::new()));
-        let writer = Writer::new(writing, group.max(1), commits.clone(), hints.clone());
+        let is_ill = Arc::new(AtomicBool::new(false));
+        let writer = Writer::new(writing, group.max(1), commits.clone(), hints.clone(), is_ill.clone());
         let (queue, waiting) = mpsc::channel(QUEUE);
         std::thread::Builder::new()
             .name("store-writer".into())
@@ -67,6 +69,7 @@ impl Sqlite {
             queue,
             commits,
             hints,
+            is_ill,
             readers: Arc::new(Readers { connections: readers, turn: AtomicUsize::new(0) }),
         })
     }
@@ -91,6 +94,11 @@ impl Sqlite {
     /// Waits until the log of revocations has grown by this store.
     pub(crate) async fn hinted(&self) {
         self.hints.notified().await;
+    }
+
+    /// Whether the last transaction that had something to write could not: the disk may be full.
+    pub(crate) fn is_ill(&self) -> bool {
+        self.is_ill.load(Ordering::Relaxed)
     }
 
     /// Runs `work` in a transaction of the writer, and returns once that is on disk.

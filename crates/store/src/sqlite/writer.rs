@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use rusqlite::Connection;
 use tokio::sync::{Notify, mpsc, oneshot};
@@ -22,6 +22,8 @@ pub(crate) struct Writer {
     hints: Arc<Notify>,
     /// The last entry of that log that was seen.
     revoked: Cell<i64>,
+    /// Whether the last transaction that had something to write could not.
+    is_ill: Arc<AtomicBool>,
 }
 
 /// What the writer is sent.
@@ -50,8 +52,14 @@ pub(crate) struct Request<F, T> {
 }
 
 impl Writer {
-    pub(crate) fn new(connection: Connection, group: usize, commits: Arc<AtomicU64>, hints: Arc<Notify>) -> Self {
-        Self { connection, group, commits, hints, revoked: Cell::new(0) }
+    pub(crate) fn new(
+        connection: Connection,
+        group: usize,
+        commits: Arc<AtomicU64>,
+        hints: Arc<Notify>,
+        is_ill: Arc<AtomicBool>,
+    ) -> Self {
+        Self { connection, group, commits, hints, revoked: Cell::new(0), is_ill }
     }
 
     /// Serves until asked to close, or until nobody is left who could ask.
@@ -76,6 +84,7 @@ impl Writer {
         let mut close = None;
         let mut ran = Vec::new();
         let mut next = Some(first);
+        let changes = self.connection.total_changes();
         let mut fate = self.begin();
         while let Some(mut job) = next.take() {
             // Nothing is consumed for a caller who has gone: whoever gave up waiting may ask again.
@@ -94,8 +103,10 @@ impl Writer {
             }
         }
         let fate = fate.and_then(|()| self.commit());
-        if fate.is_err() {
-            self.roll_back();
+        match &fate {
+            Err(_) => self.roll_back(),
+            Ok(()) if self.connection.total_changes() > changes => self.is_well(),
+            Ok(()) => {}
         }
         for job in ran {
             job.answer(fate.as_ref().err().map(Error::again));
@@ -111,15 +122,24 @@ impl Writer {
     /// Runs one request so that its failure undoes only itself. An error concerns the whole group.
     fn step(&self, job: &mut dyn Job) -> Result<(), Error> {
         self.execute("savepoint job")?;
-        if !job.run(Sql::Sqlite(&self.connection)) {
+        let is_done = job.run(Sql::Sqlite(&self.connection));
+        if self.connection.is_autocommit() {
+            // A full disk makes SQLite roll back the whole transaction. Nobody is told success.
+            self.cannot_write("it gave up a transaction");
+            return Err(Error::Unavailable);
+        }
+        if !is_done {
             self.execute("rollback to job")?;
         }
-        // A full disk makes SQLite roll back the whole transaction: then this fails, and nobody is told success.
         self.execute("release job")
     }
 
     fn commit(&self) -> Result<(), Error> {
-        self.execute("commit")?;
+        self.execute("commit").inspect_err(|error| {
+            if matches!(error, Error::Unavailable) {
+                self.cannot_write("a commit failed");
+            }
+        })?;
         self.commits.fetch_add(1, Ordering::Relaxed);
         self.hint();
         Ok(())
@@ -134,6 +154,19 @@ impl Writer {
             && self.revoked.replace(last) != last
         {
             self.hints.notify_one();
+        }
+    }
+
+    /// Says so once, however many callers it concerns.
+    fn cannot_write(&self, why: &str) {
+        if !self.is_ill.swap(true, Ordering::Relaxed) {
+            tracing::error!(why, "the database cannot be written: is the disk full?");
+        }
+    }
+
+    fn is_well(&self) {
+        if self.is_ill.swap(false, Ordering::Relaxed) {
+            tracing::info!("the database can be written again");
         }
     }
 
@@ -310,9 +343,24 @@ mod tests {
             Err(Error::broken("disk full"))
         })
         .await;
-        assert!(outcomes.iter().all(|outcome| matches!(outcome, Some(Error::Broken(_)))), "{outcomes:?}");
+        assert!(outcomes.iter().all(|outcome| matches!(outcome, Some(Error::Unavailable))), "{outcomes:?}");
         assert_eq!(notes(&store), 0);
         store.write(async |sql| note(sql, "afterwards").await).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_full_database_asks_to_try_again_and_is_ill_until_something_was_written() {
+        let (store, _folder) = store();
+        let most = async |pages| store.write(async move |sql| Ok(execute(sql, pages)?)).await.unwrap();
+        let large =
+            async |sql: Sql<'_>| sql.run("insert into meta (name, value) values (hex(zeroblob(100000)), 0)", &[]).await;
+        most("pragma max_page_count = 1").await;
+        assert!(matches!(store.write(large).await, Err(Error::Unavailable)));
+        assert!(store.is_ill());
+        most("pragma max_page_count = 1000000").await;
+        assert!(store.is_ill(), "nothing was written yet");
+        store.write(large).await.unwrap();
+        assert!(!store.is_ill() && notes(&store) == 1);
     }
 
     #[tokio::test]

@@ -10,6 +10,7 @@ mod durability;
 mod groups;
 mod hints;
 mod looking;
+mod marks;
 mod opening;
 mod outages;
 mod queues;
