@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use domain::revocation::{Receipt, Revocation, Revoked, keep_until};
 use domain::session::{SEEN_INTERVAL, Standing};
@@ -26,6 +27,16 @@ pub struct Memory {
     freshness: Arc<Freshness>,
     feed: Arc<Feed>,
     lifetime: Span,
+    /// How old the knowledge may be by which anybody is admitted.
+    bound: Span,
+}
+
+/// Why a token does not admit.
+pub enum Denied {
+    /// It does not stand.
+    Refused(verifier::Refused),
+    /// It stands as far as is known, but too little is: the database has not been heard of for too long.
+    Stale,
 }
 
 /// A session row as it was read: an access token that never left the process, under the same rules.
@@ -60,6 +71,7 @@ impl Memory {
             freshness,
             feed: Arc::new(feed),
             lifetime: config.tokens.access_lifetime,
+            bound: config.session.bound,
         };
         while memory.catch_up(store, clock.now()).await? {}
         Ok(memory)
@@ -163,6 +175,9 @@ impl Memory {
                 known
             }
         };
+        if !self.knows_enough(known.read_at, now) {
+            self.keep_up(store, now).await?;
+        }
         // After the read, so that a revocation committed in between is found here.
         let marks = Marks {
             sid: session_id.0,
@@ -182,14 +197,32 @@ impl Memory {
         if unsure { Err(Failure::Unavailable { retry_after: 5 }) } else { Ok(None) }
     }
 
-    /// Lends the claims of an access token that is genuine, in time and not revoked.
-    pub fn by_token<R>(
-        &self,
-        token: &str,
-        now: UnixMillis,
-        read: impl FnOnce(&Claims) -> R,
-    ) -> Result<R, verifier::Refused> {
-        self.checker.check(token, now.0, read)
+    /// Lends the claims of an access token that is genuine, in time, and not revoked as far as is known lately.
+    pub fn by_token<R>(&self, token: &str, now: UnixMillis, read: impl FnOnce(&Claims) -> R) -> Result<R, Denied> {
+        // Before the set is asked, so that it knows at least as much.
+        let view = self.freshness.at(now.0);
+        let checked = self.checker.check(token, now.0, |claims| {
+            let is_enough = view.is_some_and(|view| view.age_of(claims.rat) <= self.bound.0);
+            is_enough.then(|| read(claims))
+        });
+        checked.map_err(Denied::Refused)?.ok_or(Denied::Stale)
+    }
+
+    /// Whether enough is known to judge what was read at this moment, for whoever asks the set from now on.
+    fn knows_enough(&self, read_at: UnixMillis, now: UnixMillis) -> bool {
+        self.freshness.at(now.0).is_some_and(|view| view.age_of(read_at.0) <= self.bound.0)
+    }
+
+    /// Asks the database what was revoked, rather than wait for the job that does so. Nobody waits long for it.
+    pub async fn keep_up(&self, store: &Store, now: UnixMillis) -> Result<(), Failure> {
+        let caught_up = async {
+            while self.catch_up(store, now).await? {}
+            Ok::<_, store::Error>(())
+        };
+        match tokio::time::timeout(PATIENCE, caught_up).await {
+            Ok(Ok(())) => Ok(()),
+            _ => Err(Failure::Unavailable { retry_after: 1 }),
+        }
     }
 
     /// The session of an access token that was genuine when it was issued, whether or not it has expired or been revoked
@@ -243,6 +276,9 @@ impl Known {
         self.session.standing_until(&self.account, idle_expires_at, now)
     }
 }
+
+/// How long a request may wait for the database to say what was revoked.
+const PATIENCE: Duration = Duration::from_millis(500);
 
 /// Most session rows in memory, about 600 bytes each.
 const ROWS: usize = 100_000;

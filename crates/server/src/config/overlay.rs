@@ -84,6 +84,7 @@ pub(super) const KEYS: &[&[&str]] = &[
     &["trusted_proxies"],
     &["session", "idle"],
     &["session", "absolute"],
+    &["session", "bound"],
     &["tokens", "algorithm"],
     &["tokens", "profile"],
     &["tokens", "audience"],

@@ -105,7 +105,7 @@ const SPOILED: [(&str, &str, &str); 7] = [
     ("update meta set value = 9000000000000 where name = 'clock_floor'", "clock", "problem"),
     ("update meta set value = 5 where name = 'master_key_check'", "master key", "problem"),
     ("delete from migrations where number = (select max(number) from migrations)", "schema", "warning"),
-    ("update migrations set number = 9999", "database", "problem"),
+    ("update migrations set number = 9999 where number = (select max(number) from migrations)", "database", "problem"),
 ];
 
 #[test]

@@ -5,6 +5,7 @@ use std::process::Stdio;
 use std::sync::{Arc, Barrier};
 use std::time::Instant;
 
+use store::{Database, Options, Store};
 use test_postgres::{Cluster, Schema};
 
 use crate::ledger::{CLIENTS, Login, accepts, bearer, check, log_in, name, place, post, start};
@@ -156,7 +157,7 @@ fn fill(place: &Place) {
     let file = rusqlite::Connection::open(place.path("watchword.db")).unwrap();
     let sessions = "with recursive n (n) as (select 1 union all select n + 1 from n where n < 3000)
         insert into sessions select randomblob(16), (select min(user_id) from users), randomblob(32), 1, 1, 1, 1, 1, 'pwd',
-        'filling', '192.0.2.1', 0, 1, (select max(created_at) from sessions), 'logout' from n";
+        'filling', '192.0.2.1', 0, 1, (select max(created_at) from sessions), 'logout', 0 from n";
     file.busy_timeout(SOON).unwrap();
     file.execute_batch(sessions).unwrap();
 }
@@ -173,7 +174,7 @@ impl Target {
         let cluster = Cluster::start(&["listen_addresses = ''", "client_connection_check_interval = '50ms'"]);
         let url = cluster.url("postgres");
         // Makes the tables.
-        assert_eq!(Place::new().run(&["user", "list", "--database", &url]).code, Some(0));
+        Store::open(&Options::new(Database::Server(Box::new(url.parse().unwrap())))).unwrap();
         let target = Self { cluster, url };
         target.psql(
             "create function stall() returns trigger language plpgsql as
