@@ -23,7 +23,8 @@ pub struct Memory {
     rows: Cache<SessionId, Arc<Known>>,
     checker: Checker,
     touched: Mutex<Vec<(SessionId, UnixMillis)>>,
-    position: Mutex<Position>,
+    /// Up to where the log was read. One reads at a time.
+    position: tokio::sync::Mutex<Position>,
     freshness: Arc<Freshness>,
     feed: Arc<Feed>,
     lifetime: Span,
@@ -62,18 +63,18 @@ impl Memory {
         let expect = Expectation::new(keys.profile, public_url.as_str(), audience);
         let freshness = Arc::new(Freshness::default());
         let (known, ticking) = (Arc::clone(&freshness), clock.clone());
-        let feed = Feed::new(store.revocations_source().await?, move || known.at(ticking.now().0));
+        let feed = Feed::new(move || known.at(ticking.now().0));
         let memory = Self {
             rows: Cache::new(ROWS),
             checker: Checker::new(expect, keys.known().verifying.clone(), TOKENS),
             touched: Mutex::new(Vec::new()),
-            position: Mutex::default(),
+            position: tokio::sync::Mutex::default(),
             freshness,
             feed: Arc::new(feed),
             lifetime: config.tokens.access_lifetime,
             bound: config.session.bound,
         };
-        while memory.catch_up(store, clock.now()).await? {}
+        memory.catch_up(store, clock.now()).await?;
         Ok(memory)
     }
 
@@ -92,23 +93,28 @@ impl Memory {
         &self.feed
     }
 
-    /// Learns what has been revoked since the last call, which began at `now`. True if there may be more at once.
-    pub async fn catch_up(&self, store: &Store, now: UnixMillis) -> Result<bool, store::Error> {
-        let position = self.position.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let news = store.revocations_since(&position).await?;
-        let entries: Vec<_> = news.revocations.iter().map(|revocation| entry(revocation, now)).collect();
-        for (entry, revocation) in entries.iter().zip(&news.revocations) {
-            self.forget(entry, revocation, now);
+    /// Learns what has been revoked since the last call. `now` is when this one began.
+    pub async fn catch_up(&self, store: &Store, now: UnixMillis) -> Result<(), store::Error> {
+        let mut position = self.position.lock().await;
+        let (mut reached, mut entries) = (position.clone(), Vec::new());
+        loop {
+            let news = store.revocations_since(&reached).await?;
+            reached = news.position;
+            for (revocation, number) in news.revocations.iter().zip(news.numbers) {
+                let entry = entry(revocation, now);
+                self.forget(&entry, revocation, now);
+                entries.push((number, entry));
+            }
+            // What is read in parts is told only when it is whole.
+            if let Some((below, missing)) = reached.seen().filter(|_| !news.has_more) {
+                self.feed.extend(entries, &news.source, Seen::below_without(below, missing));
+                break;
+            }
         }
-        let seen = news.position.seen().map(|(below, missing)| Seen::below_without(below, missing));
-        self.feed.extend(news.numbers.into_iter().zip(entries).collect(), seen);
-        if !news.has_more {
-            // What was committed before the question was asked has been learnt by now.
-            self.freshness.learn(now.0, View { now_ms: now.0, age_ms: 0 });
-        }
-        // Should two calls overlap, the later one may step back: hearing of an entry twice is harmless.
-        *self.position.lock().unwrap_or_else(PoisonError::into_inner) = news.position;
-        Ok(news.has_more)
+        *position = reached;
+        // What was committed before the question was asked has been learnt by now.
+        self.freshness.learn(now.0, View { now_ms: now.0, age_ms: 0 });
+        Ok(())
     }
 
     /// Takes note of what this node itself has just committed.
@@ -215,11 +221,7 @@ impl Memory {
 
     /// Asks the database what was revoked, rather than wait for the job that does so. Nobody waits long for it.
     pub async fn keep_up(&self, store: &Store, now: UnixMillis) -> Result<(), Failure> {
-        let caught_up = async {
-            while self.catch_up(store, now).await? {}
-            Ok::<_, store::Error>(())
-        };
-        match tokio::time::timeout(PATIENCE, caught_up).await {
+        match tokio::time::timeout(PATIENCE, self.catch_up(store, now)).await {
             Ok(Ok(())) => Ok(()),
             _ => Err(Failure::Unavailable { retry_after: 1 }),
         }

@@ -62,7 +62,7 @@ pub async fn learn(app: App, every: Duration) {
             _ = ticks.tick() => {}
             () = app.store.revocations_hinted() => {}
         }
-        while report("revocations", app.memory.catch_up(&app.store, app.clock.now()).await).unwrap_or(false) {}
+        report("revocations", app.memory.catch_up(&app.store, app.clock.now()).await);
     }
 }
 

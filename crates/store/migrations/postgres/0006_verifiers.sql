@@ -6,4 +6,9 @@ create table verifiers (
     created_at bigint not null
 );
 
-insert into meta (name, value) values ('revocations_source', (random() * 9007199254740991)::bigint);
+-- PostgreSQL itself empties it when it recovers from a crash and when a standby takes over, after which numbers of
+-- transactions may be given out again. What is drawn then is another number.
+create unlogged table log_life (
+    only_one bigint not null primary key check (only_one = 1),
+    drawn bigint not null
+);

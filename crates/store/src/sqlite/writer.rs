@@ -407,6 +407,6 @@ mod tests {
         store.write(async |sql| note(sql, "wanted").await).await.unwrap();
         held.await.unwrap().unwrap();
         let names = async |sql: Sql<'_>| sql.all("select name from meta", &[], |row| row.take::<String>()).await;
-        assert_eq!(store.read(&names).unwrap(), ["wanted"]);
+        assert_eq!(store.read(&names).unwrap(), ["revocations_source", "wanted"]);
     }
 }

@@ -37,7 +37,7 @@ const ALL: &str = "true";
 /// one must not take it for a place in the other.
 const NOT_OF_THE_LOG: &str = "name <> 'revocations_source'";
 
-/// Every table but `migrations`, `transfers` and `marks`, which are about the database and not the installation. What another
+/// Every table but `migrations`, `transfers`, `marks` and `log_life`, which are about the database and not the installation. What another
 /// table refers to comes first. `revocations.xid` is not here: it means something in one cluster only.
 pub(super) const TABLES: [Table; 10] = [
     Table {
@@ -252,7 +252,7 @@ mod tests {
             from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
             left join pg_index i on i.indrelid = c.oid and i.indisprimary
             where c.relnamespace = current_schema()::regnamespace and c.relkind in ('r', 'p', 'v', 'm', 'f')
-            and c.relname not in ('migrations', 'transfers', 'marks')",
+            and c.relname not in ('migrations', 'transfers', 'marks', 'log_life')",
         );
         let there: BTreeSet<String> =
             there.lines().filter(|line| *line != "revocations.xid xid8 0").map(str::to_owned).collect();

@@ -79,7 +79,8 @@ async fn what_is_revoked_after_a_crash_is_learnt_of_although_transaction_numbers
             "",
             "do 'begin for n in 1..1000 loop perform pg_current_xact_id(); rollback; end loop; end'",
         );
-        let position = there.revocations_since(&Position::default()).await.unwrap().position;
+        let earlier = there.revocations_since(&Position::default()).await.unwrap();
+        let (position, source) = (earlier.position, earlier.source);
         let before = next();
         cluster.kill();
         cluster.control(&["start"]);
@@ -88,6 +89,8 @@ async fn what_is_revoked_after_a_crash_is_learnt_of_although_transaction_numbers
         let news = there.revocations_since(&position).await.unwrap();
         let revoked: Vec<Revoked> = news.revocations.into_iter().map(|entry| entry.revoked).collect();
         assert!(revoked.contains(&Revoked::Session(session_id(n))), "{revoked:?}");
+        assert_ne!(news.source, source, "whoever is told by numbers has to know that they are others");
+        assert_eq!(there.revocations_since(&news.position).await.unwrap().source, news.source);
     }
     assert!(came_again > 0, "the crashes lost no numbers, so nothing was tested");
 }
