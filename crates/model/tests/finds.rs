@@ -1,14 +1,12 @@
 //! That the checker finds what is wrong: each mistake breaks a rule.
 
-use watchword_model::{Bug, Chain, Counterexample, Credential, Feed, Setting, explore};
+use watchword_model::{Bug, Chain, Credential, Feed, Setting, explore};
 
 /// What follows from a mistake in the feed. What is accepted too late is looked for whatever else is broken before.
-fn found(bug: Bug, setting: Setting) -> Counterexample {
+fn found(bug: Bug, setting: Setting) {
     let feed = Feed { setting, bug: Some(bug), only: Some(Feed::ACCEPTED_LATE) };
     let found = explore(&feed, MOST_STATES).expect_err("the mistake goes unnoticed");
     println!("{bug:?}: {found}");
-    assert!(explore(&Feed { bug: None, ..feed }, MOST_STATES).is_ok(), "without the mistake nothing is wrong");
-    found
 }
 
 /// That a rule is broken before anything is accepted too late.
