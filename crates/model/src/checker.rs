@@ -1,8 +1,8 @@
 //! Tries every course of events, the shortest first.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashSet};
 use std::fmt;
-use std::hash::Hash;
+use std::hash::{BuildHasherDefault, Hash, Hasher};
 use std::rc::Rc;
 
 /// Something that goes on in steps.
@@ -46,21 +46,20 @@ pub struct Counterexample {
 /// If there are more than `most` states: then nothing has been shown.
 pub fn explore<M: Model>(model: &M, most: usize) -> Result<Explored, Counterexample> {
     let start = Rc::new(model.start());
-    let mut numbers = HashMap::from([(Rc::clone(&start), 0)]);
-    // Each state with the step that led to it, and from where.
-    let mut found: Vec<(Rc<M::State>, Option<(usize, M::Step)>)> = vec![(start, None)];
+    let mut known = HashSet::<_, BuildHasherDefault<Quick>>::from_iter([Rc::clone(&start)]);
+    let mut found: Found<M> = vec![(start, None)];
     let mut examples = BTreeSet::new();
     let mut at = 0;
     while at < found.len() {
         let state = Rc::clone(&found[at].0);
         if let Some(rule) = model.broken(&state) {
-            return Err(Counterexample { rule, trace: trace(&found, at) });
+            return Err(Counterexample { rule, trace: trace::<M>(&found, at) });
         }
         examples.extend(model.example(&state));
         for (step, next) in model.steps(&state) {
-            let next = Rc::new(next);
-            let number = *numbers.entry(Rc::clone(&next)).or_insert(found.len());
-            if number == found.len() {
+            if !known.contains(&next) {
+                let next = Rc::new(next);
+                known.insert(Rc::clone(&next));
                 found.push((next, Some((at, step))));
             }
         }
@@ -70,7 +69,40 @@ pub fn explore<M: Model>(model: &M, most: usize) -> Result<Explored, Counterexam
     Ok(Explored { states: found.len(), examples })
 }
 
-fn trace<S, T: fmt::Debug>(found: &[(S, Option<(usize, T)>)], mut at: usize) -> Vec<String> {
+/// Each state with the step that led to it, and from where.
+type Found<M> = Vec<(Rc<<M as Model>::State>, Option<(usize, <M as Model>::Step)>)>;
+
+/// A hash in a few instructions: nobody chooses the states so that they collide.
+#[derive(Default)]
+struct Quick(u64);
+
+impl Hasher for Quick {
+    fn write(&mut self, bytes: &[u8]) {
+        for chunk in bytes.chunks(8) {
+            let mut word = [0; 8];
+            word[..chunk.len()].copy_from_slice(chunk);
+            self.write_u64(u64::from_le_bytes(word));
+        }
+    }
+
+    fn write_u8(&mut self, byte: u8) {
+        self.write_u64(byte.into());
+    }
+
+    fn write_u64(&mut self, word: u64) {
+        self.0 = (self.0.rotate_left(5) ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
+
+    fn write_usize(&mut self, word: usize) {
+        self.write_u64(word as u64);
+    }
+
+    fn finish(&self) -> u64 {
+        self.0 ^ self.0 >> 32
+    }
+}
+
+fn trace<M: Model>(found: &Found<M>, mut at: usize) -> Vec<String> {
     let mut trace = Vec::new();
     while let Some((before, step)) = &found[at].1 {
         trace.push(format!("{step:?}"));

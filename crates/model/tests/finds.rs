@@ -1,18 +1,16 @@
 //! That the checker finds what is wrong: each mistake breaks a rule.
 
-use watchword_model::{Bug, Chain, Credential, Feed, Setting, explore};
+use watchword_model::{Bug, Chain, Counterexample, Credential, Feed, Setting, explore};
 
-/// What follows from a mistake in the feed. What is accepted too late is looked for whatever else is broken before.
-fn found(bug: Bug, setting: Setting) {
+/// What a mistake in the feed leads to: something that is accepted too late, whatever else is broken before.
+fn accepts_late(bug: Bug, setting: Setting) -> Counterexample {
     let feed = Feed { setting, bug: Some(bug), only: Some(Feed::ACCEPTED_LATE) };
-    let found = explore(&feed, MOST_STATES).expect_err("the mistake goes unnoticed");
-    println!("{bug:?}: {found}");
+    explore(&feed, MOST_STATES).expect_err("the mistake goes unnoticed")
 }
 
 /// That a rule is broken before anything is accepted too late.
 fn breaks(bug: Bug, setting: Setting, rule: &str) {
     let found = explore(&Feed { setting, bug: Some(bug), only: None }, MOST_STATES).expect_err("it goes unnoticed");
-    println!("{bug:?}: {found}");
     assert!(found.rule.contains(rule), "{}", found.rule);
 }
 
@@ -20,7 +18,7 @@ macro_rules! accepts_late {
     ($($name:ident: $bug:ident in $setting:expr;)*) => {
         $(#[test]
         fn $name() {
-            found(Bug::$bug, $setting);
+            println!("{}", accepts_late(Bug::$bug, $setting));
         })*
     };
 }

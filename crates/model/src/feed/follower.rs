@@ -72,7 +72,7 @@ impl Follower {
     }
 
     /// Takes note of entries and of where to go on.
-    pub(crate) fn heed(&mut self, telling: &Telling) {
+    pub(crate) fn heed(&mut self, telling: Telling) {
         for (entry, remaining) in self.entries.iter_mut().zip(telling.remaining) {
             let until = telling.now + remaining;
             match *entry {
@@ -86,7 +86,7 @@ impl Follower {
     }
 
     /// Takes note of what the answer to a question proves that was sent at `asked`; it came at `local`.
-    pub(crate) fn learn(&mut self, asked: i8, telling: &Telling, local: i8, bug: Option<Bug>) {
+    pub(crate) fn learn(&mut self, asked: i8, telling: Telling, local: i8, bug: Option<Bug>) {
         let since = if bug == Some(Bug::KnownFromArrival) { local } else { asked };
         let known = since - telling.age;
         let new = Proofs { known, asked, issuer: telling.now };

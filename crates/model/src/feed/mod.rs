@@ -2,6 +2,7 @@
 //! reorders and duplicates.
 
 mod clock;
+mod credential;
 mod database;
 mod follower;
 mod node;
@@ -26,7 +27,7 @@ pub struct Setting {
     pub transactions: usize,
     /// How many ticks a commit may take after the entry was written. Without any it is written and committed in one step.
     pub patience: i8,
-    /// How many nodes answer, any of them any question.
+    /// How many nodes answer, any of them any question: one or two.
     pub nodes: usize,
     /// How many questions the verifier asks.
     pub questions: u8,
@@ -92,7 +93,7 @@ pub struct Feed {
 pub struct World {
     now: i8,
     database: Database,
-    nodes: Vec<Node>,
+    nodes: [Node; MOST],
     relay: Option<Relay>,
     verifier: Follower,
     clock: Clock,
@@ -168,7 +169,6 @@ impl Model for Feed {
 
     fn start(&self) -> World {
         World {
-            nodes: vec![Node::default(); self.setting.nodes],
             relay: (self.setting.relay_questions > 0)
                 .then(|| Relay { follower: Follower::started(0, self.bug), source: node::DATABASE + 1 }),
             verifier: Follower::started(0, self.bug),
@@ -196,7 +196,7 @@ impl Model for Feed {
     }
 }
 
-/// Most transactions.
+/// Most transactions, and most nodes.
 const MOST: usize = 2;
 
 /// How long a credential lives, in ticks, from when its session was read.

@@ -33,7 +33,7 @@ impl Feed {
 
     /// The first rule that is broken.
     pub(crate) fn broken_rule(&self, world: &World) -> Option<&'static str> {
-        let rules: [(&'static str, fn(&Self, &World) -> bool); 7] = [
+        let rules: [(&'static str, IsBroken); 7] = [
             (ACCEPTED_LATE, Self::accepts_late),
             (
                 "in until_exp, nothing is accepted later than a life and the leeway after its end",
@@ -74,6 +74,8 @@ impl Feed {
         })
     }
 }
+
+type IsBroken = fn(&Feed, &World) -> bool;
 
 impl World {
     /// How long ago the session ended whose credential is held.

@@ -1,7 +1,7 @@
 //! What may happen.
 
 use super::follower::{Follower, Telling};
-use super::{Asker, Credential, Feed, Held, LIFE, Message, Relay, Setting, Stream, World, node};
+use super::{Asker, Credential, Feed, Message, Relay, Setting, Stream, World, node};
 use crate::Bug;
 
 /// One event.
@@ -30,23 +30,41 @@ pub enum Step {
 }
 
 impl Feed {
-    /// What may happen next, and some of what may not: [`Self::after`] tells.
+    /// What may happen next, and some of what may not: [`Self::after`] tells. To leave out here what never may saves time.
     pub(super) fn candidates(&self, world: &World) -> Vec<Step> {
-        let mut steps = vec![Step::Tick, Step::TickAsleep, Step::SetClock, Step::CredentialIsMade];
-        steps.extend([Step::VerifierAsks, Step::RelayAsks, Step::StreamTells, Step::StreamIsRead, Step::StreamBreaks]);
-        steps.extend([Step::VerifierRestarts, Step::RelayRestarts]);
-        for number in 0..self.setting.transactions {
-            steps.extend([Step::Transaction(number), Step::SessionIsRead(number)]);
+        let Setting { transactions, nodes, relay_questions, frames, has_slow_nodes, .. } = self.setting;
+        let mut steps = vec![Step::Tick];
+        let mut may = |is_possible: bool, step| steps.extend(is_possible.then_some(step));
+        may(world.spent.sleeps < self.setting.sleeps, Step::TickAsleep);
+        may(world.spent.set < self.setting.set.0, Step::SetClock);
+        may(world.read.is_some(), Step::CredentialIsMade);
+        may(world.verifier.questions < self.setting.questions, Step::VerifierAsks);
+        may(relay_questions > 0, Step::RelayAsks);
+        let is_streaming = world.stream.is_some();
+        may(is_streaming, Step::StreamTells);
+        may(is_streaming, Step::StreamIsRead);
+        may(is_streaming, Step::StreamBreaks);
+        let may_restart = world.spent.restarts < self.setting.restarts;
+        may(may_restart, Step::VerifierRestarts);
+        may(may_restart && relay_questions > 0, Step::RelayRestarts);
+        for number in 0..transactions {
+            may(true, Step::Transaction(number));
+            may(world.read.is_none() && world.held.is_none(), Step::SessionIsRead(number));
         }
-        for node in 0..self.setting.nodes {
-            steps.extend([Step::NodeReads(node), Step::NodeTakesIn(node), Step::NodeRestarts(node)]);
-            steps.push(Step::StreamOpens(node));
+        for node in 0..nodes {
+            may(true, Step::NodeReads(node));
+            may(has_slow_nodes, Step::NodeTakesIn(node));
+            may(may_restart, Step::NodeRestarts(node));
+            may(frames > 0 && !is_streaming, Step::StreamOpens(node));
         }
-        for message in 0..world.messages.len() {
-            for again in [false, true] {
-                steps.extend([Step::RelayAnswers { message, again }, Step::Arrives { message, again }]);
-                let nodes = 0..self.setting.nodes;
-                steps.extend(nodes.map(|node| Step::NodeAnswers { node, message, again }));
+        for (message, contents) in world.messages.iter().enumerate() {
+            let is_question = matches!(contents, Message::Question { .. });
+            for again in
+                [false, true].into_iter().take(if world.spent.duplicates < self.setting.duplicates { 2 } else { 1 })
+            {
+                may(!is_question, Step::Arrives { message, again });
+                may(is_question && relay_questions > 0, Step::RelayAnswers { message, again });
+                (0..nodes).for_each(|node| may(is_question, Step::NodeAnswers { node, message, again }));
             }
         }
         steps
@@ -150,35 +168,6 @@ impl Feed {
         Some(())
     }
 
-    /// One credential is enough: there is a course of events for each that there could be.
-    fn mint(&self, step: Step, world: &mut World) -> Option<()> {
-        match (step, world.read, world.held) {
-            (Step::SessionIsRead(session), None, None) if world.database.committed(session).is_none() => {
-                world.read = Some((session, world.now));
-                // When it is made is not to be seen in it, so that the first moment stands for all.
-                if !self.is_life_from_making() && self.bug != Some(Bug::RatFromSigning) {
-                    return self.mint(Step::CredentialIsMade, world);
-                }
-            }
-            (Step::CredentialIsMade, Some((session, read)), None) => {
-                let from = if self.is_life_from_making() { world.now } else { read };
-                let rat = if self.bug == Some(Bug::RatFromSigning) { world.now } else { read };
-                world.held = Some(Held { session, read, rat, until: from + LIFE });
-                world.read = None;
-            }
-            _ => return None,
-        }
-        Some(())
-    }
-
-    fn is_life_from_making(&self) -> bool {
-        let mistake = match self.setting.credential {
-            Credential::Token => Bug::LifeFromSigning,
-            Credential::Row => Bug::LifeFromInsertion,
-        };
-        self.bug == Some(mistake)
-    }
-
     /// Takes a message off the network, or only a copy of it.
     fn take(&self, world: &mut World, message: usize, again: bool) -> Option<Message> {
         if again {
@@ -210,8 +199,8 @@ impl Feed {
             Asker::Verifier => (&mut world.verifier, local),
             Asker::Relay => (&mut world.relay.as_mut()?.follower, world.now),
         };
-        follower.heed(&telling);
-        follower.learn(asked, &telling, local, self.bug);
+        follower.heed(telling);
+        follower.learn(asked, telling, local, self.bug);
         Some(())
     }
 
@@ -230,10 +219,10 @@ impl Feed {
             Step::StreamIsRead => {
                 let frames = &mut world.stream.as_mut()?.frames;
                 let telling: Telling = (!frames.is_empty()).then(|| frames.remove(0))?;
-                world.verifier.heed(&telling);
+                world.verifier.heed(telling);
                 if self.bug == Some(Bug::StreamProves) {
                     let local = self.local(world);
-                    world.verifier.learn(local, &telling, local, self.bug);
+                    world.verifier.learn(local, telling, local, self.bug);
                 }
             }
             Step::StreamBreaks => drop(world.stream.take()?),
