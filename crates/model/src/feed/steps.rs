@@ -59,9 +59,10 @@ impl Feed {
         }
         for (message, contents) in world.messages.iter().enumerate() {
             let is_question = matches!(contents, Message::Question { .. });
-            for again in
-                [false, true].into_iter().take(if world.spent.duplicates < self.setting.duplicates { 2 } else { 1 })
-            {
+            for again in [false, true] {
+                if again && world.spent.duplicates == self.setting.duplicates {
+                    continue;
+                }
                 may(!is_question, Step::Arrives { message, again });
                 may(is_question && relay_questions > 0, Step::RelayAnswers { message, again });
                 (0..nodes).for_each(|node| may(is_question, Step::NodeAnswers { node, message, again }));
@@ -123,12 +124,11 @@ impl Feed {
         let Setting { transactions, patience, .. } = self.setting;
         let is_open = world.database.is_open(number);
         // What cannot be told apart is one step: a beginning matters for the order of two, and waiting needs patience.
-        let at_once = if patience > 0 || (transactions > 1 && !is_open) {
-            1
-        } else if is_open {
-            2
-        } else {
-            3
+        let at_once = match is_open {
+            _ if patience > 0 => 1,
+            false if transactions > 1 => 1,
+            false => 3,
+            true => 2,
         };
         for _ in 0..at_once {
             world.database = world.database.moved_on(number, world.now, patience, self.bug)?;
