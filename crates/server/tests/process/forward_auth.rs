@@ -85,9 +85,10 @@ impl Site {
     fn open_socket(&self, headers: &[String]) -> u16 {
         let fields = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n";
         let key = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
-        let own: String = headers.iter().map(|header| format!("{header}\r\n")).collect();
+        let own = headers.join("\r\n");
+        let end = if own.is_empty() { "\r\n" } else { "\r\n\r\n" };
         let mut stream = self.http.connect();
-        let request = format!("GET /app/live HTTP/1.1\r\nHost: {}\r\n{fields}{key}{own}\r\n", self.http.address);
+        let request = format!("GET /app/live HTTP/1.1\r\nHost: {}\r\n{fields}{key}{own}{end}", self.http.address);
         stream.write_all(request.as_bytes()).unwrap();
         let mut line = [0; 12];
         stream.read_exact(&mut line).unwrap();
