@@ -34,6 +34,8 @@ fn debian_packages(parts: &[Part]) -> anyhow::Result<()> {
         (FAKETIME, parts.contains(&Part::Rust) && !has_faketime()),
         ("valgrind", parts.contains(&Part::Rust) && program(&["valgrind"]).is_none()),
         ("haproxy", parts.contains(&Part::Rust) && program(&["haproxy"]).is_none()),
+        ("nginx", parts.contains(&Part::Rust) && program(&["nginx"]).is_none()),
+        ("caddy", parts.contains(&Part::Rust) && program(&["caddy"]).is_none()),
         ("systemd", parts.contains(&Part::Rust) && program(&["systemd-analyze"]).is_none()),
         ("python3-venv", python && !succeeds("python3", &["-c", "import venv, ensurepip"])),
         ("nodejs", node && program(&["node"]).is_none()),

@@ -4,7 +4,9 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder
 use utoipa::openapi::{Content, Ref, ResponseBuilder};
 use utoipa::{Modify, OpenApi};
 
-use crate::{dashboard, health, login, logout, metadata, published_keys, refresh, revocation_feed, session_api};
+use crate::{
+    dashboard, forward_auth, health, login, logout, metadata, published_keys, refresh, revocation_feed, session_api,
+};
 
 /// The whole description.
 #[derive(OpenApi)]
@@ -17,7 +19,7 @@ use crate::{dashboard, health, login, logout, metadata, published_keys, refresh,
     paths(
         login::submit, refresh::submit, logout::submit,
         dashboard::show, session_api::current, session_api::end_current,
-        session_api::list, session_api::end_others, session_api::end_one,
+        session_api::list, session_api::end_others, session_api::end_one, forward_auth::ask,
         metadata::show, published_keys::jwks,
         revocation_feed::ask, revocation_feed::stream, health::live, health::ready, health::seen,
     ),

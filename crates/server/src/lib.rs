@@ -15,6 +15,7 @@ mod description;
 mod edge;
 mod endings;
 mod failure;
+mod forward_auth;
 mod health;
 mod home;
 mod issue;

@@ -4,12 +4,12 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
 use axum::middleware::{from_fn, from_fn_with_state};
-use axum::routing::{delete, get, post};
+use axum::routing::{any, delete, get, post};
 
 use crate::app::App;
 use crate::failure::{Failure, page_or_problem};
 use crate::{
-    account, api_docs, dashboard, health, home, layout, login, logout, metadata, published_keys, refresh,
+    account, api_docs, dashboard, forward_auth, health, home, layout, login, logout, metadata, published_keys, refresh,
     revocation_feed, session_api, setup, signup,
 };
 
@@ -18,6 +18,7 @@ pub fn routes(app: &App) -> Router {
     Router::new()
         .merge(pages())
         .merge(api())
+        .merge(proxy())
         .merge(feed())
         .merge(ops())
         .fallback(async || Failure::NotFound)
@@ -53,6 +54,13 @@ fn api() -> Router<App> {
         .route("/api/v1/session", get(session_api::current).delete(session_api::end_current))
         .route("/api/v1/sessions", get(session_api::list).delete(session_api::end_others))
         .route("/api/v1/sessions/{session_id}", delete(session_api::end_one))
+}
+
+fn proxy() -> Router<App> {
+    Router::new()
+        .route("/forward-auth", any(forward_auth::ask))
+        .route("/forward-auth/envoy/", any(forward_auth::envoy))
+        .route("/forward-auth/envoy/{*path}", any(forward_auth::envoy))
 }
 
 fn feed() -> Router<App> {

@@ -46,7 +46,7 @@ pub struct Config {
     /// The file with the master key that encrypts private keys; made when absent, beside a SQLite file.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub master_key_file: Option<PathBuf>,
-    /// Networks of the reverse proxies whose `X-Forwarded-For` counts.
+    /// Networks of the reverse proxies whose `X-Forwarded-For` counts, and that may ask `/forward-auth`.
     pub trusted_proxies: Vec<IpNet>,
     /// How long sessions last.
     pub session: SessionConfig,

@@ -66,6 +66,8 @@ pub async fn page_or_problem(State(app): State<App>, request: Request, next: Nex
     }
     let wants_page = Wants::of(&headers) == Wants::Page && !uri.path().starts_with("/api/");
     let mut rendered = match &failure {
+        // A proxy acts on the status, and asks for the login page by name if it can hand on a redirect.
+        Failure::Unauthenticated(_) if uri.path().starts_with(crate::forward_auth::PATH) => problem(&failure, id),
         Failure::Unauthenticated(None) if wants_page => return to_login(&method, &uri),
         _ if wants_page => page(&failure, id, &headers, &app).await,
         _ => problem(&failure, id),

@@ -34,6 +34,7 @@ pub struct Bearer {
     session_id: SessionId,
     user_id: UserId,
     username: Box<str>,
+    roles: Box<[String]>,
 }
 
 impl Credential {
@@ -58,6 +59,14 @@ impl Credential {
         match self {
             Self::Cookie(known) => known.account.username.as_str(),
             Self::Bearer(bearer) => &bearer.username,
+        }
+    }
+
+    /// What the user may do, as read with the session or written in the token.
+    pub fn roles(&self) -> &[String] {
+        match self {
+            Self::Cookie(known) => known.account.roles.as_slice(),
+            Self::Bearer(bearer) => &bearer.roles,
         }
     }
 
@@ -109,7 +118,8 @@ impl From<Denied> for Failure {
 impl Bearer {
     fn of(claims: &Claims) -> Option<Self> {
         let username = claims.preferred_username.as_deref().unwrap_or(&claims.sub);
-        Some(Self { session_id: SessionId(claims.sid), user_id: UserId(claims.user()?), username: username.into() })
+        let (session_id, user_id) = (SessionId(claims.sid), UserId(claims.user()?));
+        Some(Self { session_id, user_id, username: username.into(), roles: claims.roles.clone().into() })
     }
 }
 

@@ -47,15 +47,35 @@ impl ClientIp {
     }
 }
 
+/// Proves that one of our own proxies asks, so that what it says about its client is believed.
+pub struct FromProxy(());
+
+fn peer(parts: &Parts) -> Result<IpAddr, Failure> {
+    let ConnectInfo(peer) = parts
+        .extensions
+        .get::<ConnectInfo<SocketAddr>>()
+        .ok_or_else(|| Failure::internal(&"the listener did not record the peer"))?;
+    Ok(peer.ip().to_canonical())
+}
+
+impl FromRequestParts<App> for FromProxy {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Failure> {
+        let peer = peer(parts)?;
+        if app.config.trusted_proxies.iter().any(|net| net.contains(&peer)) {
+            return Ok(Self(()));
+        }
+        warn_of_proxy(peer);
+        Err(Failure::Forbidden("Only a reverse proxy that is listed in trusted_proxies may ask this."))
+    }
+}
+
 impl FromRequestParts<App> for ClientIp {
     type Rejection = Failure;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Failure> {
-        let ConnectInfo(peer) = parts
-            .extensions
-            .get::<ConnectInfo<SocketAddr>>()
-            .ok_or_else(|| Failure::internal(&"the listener did not record the peer"))?;
-        let (peer, trusted) = (peer.ip().to_canonical(), &app.config.trusted_proxies);
+        let (peer, trusted) = (peer(parts)?, &app.config.trusted_proxies);
         if parts.headers.contains_key("x-forwarded-for") && !trusted.iter().any(|net| net.contains(&peer)) {
             warn_of_proxy(peer);
         }
@@ -72,7 +92,7 @@ fn warn_of_proxy(peer: IpAddr) {
     };
     if is_near {
         SAID.call_once(|| {
-            tracing::warn!(%peer, "X-Forwarded-For from a peer that is not trusted is ignored; a proxy belongs in trusted_proxies");
+            tracing::warn!(%peer, "what a peer that is not trusted says of its client is not believed; a proxy belongs in trusted_proxies");
         });
     }
 }

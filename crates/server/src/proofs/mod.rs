@@ -12,7 +12,7 @@ mod url;
 
 pub use accept::{Wants, user_agent};
 pub use authenticated::{Authenticated, Credential, bearer};
-pub use client_ip::ClientIp;
+pub use client_ip::{ClientIp, FromProxy};
 pub use cookies::CookieNames;
 pub use csrf::{Csrf, CsrfToken};
 pub use form::{NoFields, Posted, Pressed};

@@ -5,6 +5,7 @@ mod support;
 
 mod devices;
 mod errors;
+mod forward_auth;
 mod hints;
 mod keys;
 mod login;

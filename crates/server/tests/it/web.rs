@@ -180,6 +180,8 @@ async fn reading_changes_nothing() {
         "/health/live".to_owned(),
         "/health/ready".to_owned(),
         "/health/seen".to_owned(),
+        "/forward-auth".to_owned(),
+        "/forward-auth/envoy/account/sessions/end-all".to_owned(),
         "/nowhere".to_owned(),
     ];
     let before = server.tables();

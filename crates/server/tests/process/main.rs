@@ -12,6 +12,7 @@ mod doctor;
 mod example;
 mod feed;
 mod first_run;
+mod forward_auth;
 mod http_limits;
 mod keys;
 mod ledger;
