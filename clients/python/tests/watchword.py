@@ -65,9 +65,8 @@ def running(public_url=None, listen="127.0.0.1:0", **settings):
         with open(f"{folder}/log", "w+") as log:
             server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, **place)
             try:
-                url = _url(server, log)
-                port = int(url.rpartition(":")[2]) if public_url is None else int(listen.rpartition(":")[2])
-                yield Watchword(url, f"http://127.0.0.1:{port}", json.loads(added.stdout)["credential"])
+                own = _url(server, log)
+                yield Watchword(public_url or own, own, json.loads(added.stdout)["credential"])
             finally:
                 server.send_signal(signal.SIGTERM)
                 _end(server)

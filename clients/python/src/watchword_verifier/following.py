@@ -67,7 +67,11 @@ class Following:
         try:
             self._ask(self._questions)
         except _Interrupted as error:
+            self.stop()
             raise ConnectError(f"the issuer's revocations cannot be followed: {error}") from None
+        except FetchError:
+            self.stop()
+            raise
         self._start()
 
     def view(self) -> View | None:
@@ -186,7 +190,7 @@ class Following:
         return is_whole, is_news
 
     def _url(self, suffix: str, wait: float = 0.0) -> str:
-        url = f"{self._endpoint}{suffix}?wait={int(wait * 1_000)}&name={self._name}"
+        url = f"{self._endpoint}{suffix}?wait={round(wait * 1_000)}&name={self._name}"
         return url if self._position is None else f"{url}&position={self._position}"
 
     def _ask_on(self) -> None:
@@ -222,6 +226,7 @@ class Following:
                 # Something on the way holds streams back. Questions that wait are as quick; they only cost more.
                 silent = 0
                 self._ask_waiting(pause)
+                continue
             error: Exception | None = None
             try:
                 has_spoken = self._listen()
