@@ -164,6 +164,8 @@ class Channel:
             )
         else:
             connection = http.client.HTTPConnection(origin.host, origin.port, timeout=_CONNECT_SECONDS)
+        # Never again by itself: whoever closes it means it.
+        connection.auto_open = 0
         connection.connect()
         with self._lock:
             self._connection = connection
