@@ -9,7 +9,7 @@ from typing import Literal
 from . import forked
 from .clock import Clock
 from .discovery import ConnectError
-from .fetch import Fetch, FetchError
+from .fetch import Fetch
 from .jwk import KeySet, KeysRefused, key_set
 
 _log = logging.getLogger("watchword_verifier")
@@ -111,7 +111,7 @@ class Keys:
             self._asked_at = now
             self._due_at = now + self._renewal_ms(answer.max_age)
             self.renewals += 1
-        except (FetchError, KeysRefused) as error:
+        except Exception as error:
             wait = min(_RETRY << min(self._failures, 6), _RETRY_MAX)
             self._failures += 1
             self._retry_at = self._clock.steady_ms() + wait
