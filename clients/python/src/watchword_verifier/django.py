@@ -4,6 +4,7 @@ whatever else `Verifier.from_issuer` takes."""
 from __future__ import annotations
 
 import functools
+import sys
 import threading
 from collections.abc import Awaitable, Callable
 from inspect import iscoroutinefunction
@@ -17,9 +18,9 @@ from .rejection import Rejection
 from .verifier import Verifier
 from .web import Source, authenticate, authenticate_async
 
-try:
+if sys.version_info >= (3, 11):
     from typing import Unpack
-except ImportError:  # Python 3.10
+else:
     from typing_extensions import Unpack
 
 View = Callable[..., HttpResponseBase] | Callable[..., Awaitable[HttpResponseBase]]

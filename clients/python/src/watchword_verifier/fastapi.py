@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Awaitable, Callable
 
 from fastapi import FastAPI, HTTPException, Request, Response
@@ -11,9 +12,9 @@ from .policy import Demands, Policy
 from .rejection import Rejection
 from .web import Source, authenticate_async
 
-try:
+if sys.version_info >= (3, 11):
     from typing import Unpack
-except ImportError:  # Python 3.10
+else:
     from typing_extensions import Unpack
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import sys
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
@@ -14,9 +15,9 @@ from .policy import Demands, Policy
 from .rejection import Rejection
 from .web import Source, authenticate
 
-try:
+if sys.version_info >= (3, 11):
     from typing import Unpack
-except ImportError:  # Python 3.10
+else:
     from typing_extensions import Unpack
 
 _P = ParamSpec("_P")
