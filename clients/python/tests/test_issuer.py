@@ -10,7 +10,7 @@ from issuer import Issuer, Signer, session_entry, watermark
 from watchword_verifier import ConnectError, Refused, Revocations, Unavailable, Verifier, following
 from watchword_verifier.clock import Clock
 from watchword_verifier.discovery import origin_of
-from watchword_verifier.fetch import Fetch
+from watchword_verifier.fetch import Fetch, FetchError
 from watchword_verifier.following import Following
 from watchword_verifier.keys import Keys
 from watchword_verifier.revoked import Revoked
@@ -223,6 +223,40 @@ def test_a_stream_proves_nothing(issuer):
         issuer.wait_until(lambda: issuer.asked["/revocations/stream"] >= 3)
         assert verifier._following._freshness._proofs is proofs
         assert len(verifier._revoked) == 1
+
+
+def test_the_time_that_an_answer_takes_counts_against_it(issuer):
+    clock = Moved()
+
+    def late(query):
+        clock.by = 3_000
+        return 200, {}, watermark(age=500)
+
+    issuer.answers["/revocations"] = late
+    fetch = Fetch(origin_of(issuer.url))
+    late_one = Following(fetch, f"{issuer.url}/revocations", "wwv_x", None, 60, clock, Revoked())
+    late_one.begin()
+    assert late_one.view().age_ms >= 3_500
+    late_one.stop()
+
+
+def test_time_passes_as_either_clock_says():
+    clock = Moved()
+    begun = clock.passed_ms()
+    steady, wall = clock.steady_ms, clock.wall_ms
+    clock.wall_ms = lambda: wall() + 60_000
+    assert clock.passed_ms() >= begun + 60_000, "the machine slept"
+    clock.wall_ms = lambda: wall() - 60_000
+    clock.steady_ms = lambda: steady() + 1_000
+    assert clock.passed_ms() >= begun + 61_000, "somebody set the clock back"
+
+
+def test_pauses_grow_and_differ_and_heed_who_asks_for_longer():
+    pause = following._Pause()
+    taken = [pause.after(None, 1.0) for _ in range(40)]
+    assert all(min(0.05 * 2**at, 1.0) / 2 <= one <= min(0.05 * 2**at, 1.0) for at, one in enumerate(taken))
+    assert len(set(taken)) == 40
+    assert pause.after(FetchError("url", "answered 503", 503, 3), 1.0) == 3
 
 
 def test_where_streams_are_held_back_questions_wait_instead(issuer, monkeypatch):
