@@ -86,6 +86,8 @@ class Channel:
         self._origin = origin
         self._context = context
         self._connection: http.client.HTTPConnection | None = None
+        # The connection gives its socket away to an answer that ends with it.
+        self._sock: socket.socket | None = None
         self._lock = threading.Lock()
 
     def get(self, url: str, headers: Mapping[str, str], pace: Pace, most: int) -> Answer:
@@ -106,6 +108,8 @@ class Channel:
         except FetchError:
             self.close()
             raise
+        finally:
+            response.close()
         return Answer(response.status, body, _max_age(response.headers.get("Cache-Control", "")), retry_after(response))
 
     def open(self, url: str, headers: Mapping[str, str], pace: Pace) -> http.client.HTTPResponse:
@@ -128,19 +132,19 @@ class Channel:
         """Closes the connection; whoever waits on it in another thread is told so."""
         with self._lock:
             connection, self._connection = self._connection, None
+            sock, self._sock = self._sock, None
+        if sock is not None:
+            with contextlib.suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
         if connection is not None:
-            sock = connection.sock
-            if sock is not None:
-                with contextlib.suppress(OSError):
-                    sock.shutdown(socket.SHUT_RDWR)
             connection.close()
 
     def leave_to_parent(self) -> None:
         """In a process that was forked: lets go of the parent's connection without a word to the other side."""
-        connection, self._connection, self._lock = self._connection, None, threading.Lock()
-        if connection is not None and connection.sock is not None:
+        sock, self._sock, self._connection, self._lock = self._sock, None, None, threading.Lock()
+        if sock is not None:
             with contextlib.suppress(OSError):
-                os.close(connection.sock.detach())
+                os.close(sock.detach())
 
     def _ask(self, url: str, headers: Mapping[str, str], pace: Pace) -> http.client.HTTPResponse:
         connection = self._connection
@@ -168,7 +172,7 @@ class Channel:
         connection.auto_open = 0
         connection.connect()
         with self._lock:
-            self._connection = connection
+            self._connection, self._sock = connection, connection.sock
         return connection
 
 

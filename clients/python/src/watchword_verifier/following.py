@@ -151,6 +151,7 @@ class Following:
         response = self._streams.open(self._url("/stream"), self._headers, pace)
         if response.status != 200:
             self._streams.close()
+            response.close()
             place = f"{self._endpoint}/stream"
             raise FetchError(place, f"answered {response.status}", response.status, retry_after(response))
         pace.patience = _QUIET
@@ -171,6 +172,7 @@ class Following:
                     self._news.set()
         finally:
             self._streams.close()
+            response.close()
         return has_spoken
 
     def _apply(self, frames: Frames, now_ms: int) -> tuple[bool, bool]:
