@@ -44,9 +44,28 @@ pub(crate) fn has_faketime() -> bool {
 /// The names under which browsers of the Chromium family are installed.
 pub(crate) const CHROMIUM: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
 
-/// The folder of the Python environment that the tests run in.
-pub(crate) fn python_environment() -> PathBuf {
-    root().join(".work/python")
+/// A folder with Python tests and a `requirements.txt`.
+#[derive(Clone, Copy)]
+pub(crate) struct PythonTests {
+    folder: &'static str,
+    environment: &'static str,
+}
+
+impl PythonTests {
+    /// Programs that trust our tokens with what other people wrote.
+    pub(crate) const CLIENTS: Self = Self { folder: "tests/clients/python", environment: ".work/python" };
+    /// The package `watchword-verifier`.
+    pub(crate) const VERIFIER: Self = Self { folder: "clients/python", environment: ".work/python-verifier" };
+
+    /// Where the tests are.
+    pub(crate) fn folder(self) -> PathBuf {
+        root().join(self.folder)
+    }
+
+    /// The environment that they run in.
+    pub(crate) fn environment(self) -> PathBuf {
+        root().join(self.environment)
+    }
 }
 
 /// WebAssembly with a libc, which the cryptographic library needs.

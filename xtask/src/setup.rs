@@ -6,7 +6,7 @@ use std::process::Command;
 
 use anyhow::{Context, bail};
 
-use crate::place::{CHROMIUM, WASI_HEADERS, WASM, has_faketime, has_postgres, program, python_environment, root};
+use crate::place::{CHROMIUM, PythonTests, WASI_HEADERS, WASM, has_faketime, has_postgres, program, root};
 use crate::test::Part;
 
 /// Sets up what these parts need; what is there already is left alone.
@@ -16,7 +16,8 @@ pub(crate) fn run(parts: &[Part]) -> anyhow::Result<()> {
         wasm()?;
     }
     if parts.contains(&Part::Python) {
-        python()?;
+        python(PythonTests::CLIENTS)?;
+        python(PythonTests::VERIFIER)?;
     }
     if parts.contains(&Part::Node) || parts.contains(&Part::Browser) {
         node()?;
@@ -90,15 +91,14 @@ fn wasm() -> anyhow::Result<()> {
     done(Command::new("rustup").args(["target", "add", WASM]).current_dir(root()))
 }
 
-fn python() -> anyhow::Result<()> {
-    let folder = root().join("tests/clients/python");
-    let environment = python_environment();
+fn python(tests: PythonTests) -> anyhow::Result<()> {
+    let (folder, environment) = (tests.folder(), tests.environment());
     let stamp = Stamp::new(&folder.join("requirements.txt"), &environment.join("installed.txt"))?;
     if stamp.is_current() && succeeds(environment.join("bin/pytest"), &["--version"]) {
-        println!("Python packages: as in requirements.txt already");
+        println!("Python packages of {}: as in requirements.txt already", folder.display());
         return Ok(());
     }
-    println!("Python packages: installing requirements.txt in .work/python");
+    println!("Python packages of {}: installing requirements.txt in {}", folder.display(), environment.display());
     done(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&environment))?;
     let install = ["install", "--quiet", "--disable-pip-version-check", "--no-input", "--requirement"];
     done(Command::new(environment.join("bin/pip")).args(install).arg(folder.join("requirements.txt")))?;

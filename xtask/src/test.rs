@@ -5,7 +5,7 @@ use std::process::Command;
 use clap::ValueEnum;
 
 use crate::counted::{self, Runner};
-use crate::place::{CHROMIUM, WASI_HEADERS, WASM, cargo, program, python_environment, root, server_binary};
+use crate::place::{CHROMIUM, PythonTests, WASI_HEADERS, WASM, cargo, program, root, server_binary};
 use crate::setup;
 use crate::steps::{Outcome, Ran, Step};
 
@@ -22,7 +22,7 @@ pub(crate) enum Part {
     Rust,
     /// The token crate as WebAssembly
     Wasm,
-    /// Flask and `PyJWT` programs that trust our tokens
+    /// Flask and `PyJWT` programs that trust our tokens, and the verifier for Python
     Python,
     /// A Node program that trusts our tokens
     Node,
@@ -51,7 +51,8 @@ impl Test {
             steps.push(Step::new("build", || passes(cargo(&["build", "--package", "watchword"]))));
         }
         if python {
-            steps.push(Step::new("python tests", python_tests));
+            steps.push(Step::new("python tests", || python_tests(PythonTests::CLIENTS)));
+            steps.push(Step::new("python verifier", || python_tests(PythonTests::VERIFIER)));
         }
         if node {
             steps.push(Step::new("node tests", || node_tests("tests/clients/node")));
@@ -97,9 +98,9 @@ fn wasm_tests() -> Ran {
     counted::run(tests, Runner::Cargo)
 }
 
-fn python_tests() -> Ran {
-    let mut pytest = Command::new(python_environment().join("bin/pytest"));
-    pytest.current_dir(root().join("tests/clients/python")).env("SERVER_BINARY", server_binary());
+fn python_tests(tests: PythonTests) -> Ran {
+    let mut pytest = Command::new(tests.environment().join("bin/pytest"));
+    pytest.current_dir(tests.folder()).env("SERVER_BINARY", server_binary());
     counted::run(pytest, Runner::Pytest)
 }
 

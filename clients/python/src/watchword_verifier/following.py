@@ -1,0 +1,299 @@
+"""Following the issuer's revocations: questions, which prove how much is known, and beside them a stream, which is quick."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import random
+import re
+import secrets
+import socket
+import threading
+import time
+
+from . import forked
+from .claims import Marks
+from .clock import Clock
+from .discovery import ConnectError
+from .fetch import Channel, Fetch, FetchError, Pace, retry_after
+from .frames import End, Frames, Unknown, Watermark, last_watermark
+from .freshness import Freshness, View
+from .revoked import Revoked
+
+_log = logging.getLogger("watchword_verifier")
+
+
+class _Interrupted(Exception):
+    """Why following goes on with a pause."""
+
+
+class Following:
+    """What is known of the issuer's revocations. Followed by two threads until `stop`."""
+
+    def __init__(
+        self,
+        fetch: Fetch,
+        endpoint: str,
+        credential: str,
+        name: str | None,
+        bound: float,
+        clock: Clock,
+        revoked: Revoked,
+    ) -> None:
+        if not _CREDENTIAL.fullmatch(credential):
+            raise ConnectError("the credential of the verifier cannot be one: `watchword verifier add NAME` prints it")
+        if name is not None and not _NAME.fullmatch(name):
+            raise ConnectError("the name of the verifier cannot be one: it takes 1 to 64 letters, digits and `-._`")
+        if not 0.03 <= bound <= 86_400:
+            raise ConnectError("the bound takes seconds, from 0.03 to a day")
+        self.revoked = revoked
+        self.bound_ms = int(bound * 1_000)
+        self._fetch = fetch
+        self._endpoint = endpoint
+        self._headers = {"Authorization": f"Bearer {credential}"}
+        self._own_name = name
+        self._clock = clock
+        self._pace = max(bound / 3, 0.01)
+        # An answer that takes longer than the bound proves nothing any more.
+        self._patience = min(max(bound, 1.0), 5.0)
+        self._stop = threading.Event()
+        self._begin_anew()
+        self._questions, self._streams = fetch.channel(), fetch.channel()
+        forked.watch(self)
+
+    def begin(self) -> None:
+        """Learns everything, and goes on learning. Raises FetchError or ConnectError if the first question fails."""
+        try:
+            self._ask(self._questions)
+        except _Interrupted as error:
+            self.stop()
+            raise ConnectError(f"the issuer's revocations cannot be followed: {error}") from None
+        except FetchError:
+            self.stop()
+            raise
+        self._start()
+
+    def view(self) -> View | None:
+        """How things stand. To be asked before looking at what has been withdrawn."""
+        return self._freshness.at(self._clock.passed_ms())
+
+    def wait_ready(self, seconds: float) -> bool:
+        """Waits for the first whole answer."""
+        return self._ready.wait(seconds)
+
+    def is_enough(self, view: View, rat: int) -> bool:
+        """Whether enough is known to judge a credential that was read at `rat`, with the view that was had before its
+        withdrawal was looked for."""
+        return view.age_of(rat) <= self.bound_ms
+
+    def wait_withdrawn(self, marks: Marks, seconds: float | None) -> bool:
+        """Waits until a credential is withdrawn; whether it was."""
+        with self._changed:
+            return self._changed.wait_for(lambda: self.revoked.is_revoked(marks), seconds)
+
+    def stop(self) -> None:
+        """Stops following. What is known grows old from then on."""
+        self._stop.set()
+        self._news.set()
+        for channel in (self._questions, self._streams):
+            channel.close()
+        for thread in self._threads:
+            thread.join(_JOIN)
+
+    def after_fork(self) -> None:
+        """Follows in this process too. Nothing is known here until it has asked."""
+        for channel in (self._questions, self._streams):
+            channel.leave_to_parent()
+        is_stopped = self._stop.is_set()
+        self._stop = threading.Event()
+        self.revoked.forget()
+        self._begin_anew()
+        if is_stopped:
+            self._stop.set()
+        else:
+            self._start()
+
+    def _begin_anew(self) -> None:
+        self._freshness = Freshness()
+        self._position: str | None = None
+        self._news = threading.Event()
+        self._ready = threading.Event()
+        self._changed = threading.Condition()
+        self._name = _name_of_process(self._own_name)
+        self._threads: list[threading.Thread] = []
+
+    def _start(self) -> None:
+        for target, name in ((self._ask_on, "watchword-questions"), (self._listen_on, "watchword-stream")):
+            thread = threading.Thread(target=target, name=name, daemon=True)
+            self._threads.append(thread)
+            thread.start()
+
+    def _ask(self, channel: Channel, wait: float = 0.0) -> None:
+        """Asks what is new; for up to `wait` seconds the answer may be held back."""
+        asked = self._clock.passed_ms()
+        pace = Pace(self._patience + wait, _LONGEST_ANSWER)
+        answer = channel.get(self._url("", wait), self._headers, pace, MAX_BYTES)
+        if answer.status != 200:
+            raise FetchError(self._endpoint, f"answered {answer.status}", answer.status, answer.retry_after)
+        watermark = last_watermark(answer.body)
+        if watermark is None:
+            raise _Interrupted("the answer was cut off")
+        is_whole, _ = self._apply(Frames(answer.body), watermark.now_ms)
+        if not is_whole:
+            raise _Interrupted("the issuer tells of something that this version does not know; renew this program")
+        self._freshness.learn(asked, watermark.age_ms, watermark.now_ms)
+        self._ready.set()
+
+    def _listen(self) -> bool:
+        """Listens to one stream until it ends; whether it said anything."""
+        has_spoken, is_whole, frames, pace = False, True, Frames(), Pace(self._patience)
+        response = self._streams.open(self._url("/stream"), self._headers, pace)
+        if response.status != 200:
+            self._streams.close()
+            response.close()
+            place = f"{self._endpoint}/stream"
+            raise FetchError(place, f"answered {response.status}", response.status, retry_after(response))
+        pace.patience = _QUIET
+        try:
+            while not self._stop.is_set():
+                try:
+                    part = response.read1(65_536)
+                except Exception as error:
+                    if has_spoken:
+                        return True
+                    raise FetchError(f"{self._endpoint}/stream", f"is silent: {error!r}") from None
+                if not part:
+                    break
+                has_spoken = True
+                frames.push(part)
+                view = self.view()
+                if view is not None:
+                    is_whole, is_news = self._apply(frames, view.now_ms, is_whole)
+                    if is_news:
+                        self._news.set()
+        finally:
+            self._streams.close()
+            response.close()
+        return has_spoken
+
+    def _apply(self, frames: Frames, now_ms: int, is_whole: bool = True) -> tuple[bool, bool]:
+        """Heeds what has come in: whether all of it was understood, and whether something was withdrawn. It goes on from a
+        watermark only as long as everything before it was understood, so that what was not comes again."""
+        is_news = False
+        for frame in frames.take(now_ms):
+            if isinstance(frame, Watermark):
+                if is_whole:
+                    self._position = frame.position
+            elif isinstance(frame, Unknown):
+                is_whole = False
+            elif not isinstance(frame, End):
+                self.revoked.insert(frame, now_ms)
+                is_news = True
+        if is_news:
+            with self._changed:
+                self._changed.notify_all()
+        return is_whole, is_news
+
+    def _url(self, suffix: str, wait: float = 0.0) -> str:
+        # No cache on the way may answer for the issuer.
+        fresh = secrets.token_hex(8)
+        url = f"{self._endpoint}{suffix}?wait={round(wait * 1_000)}&fresh={fresh}&name={self._name}"
+        return url if self._position is None else f"{url}&position={self._position}"
+
+    def _ask_on(self) -> None:
+        pause = _Pause()
+        stop, news = self._stop, self._news
+        wait = 0.0 if not self._ready.is_set() else self._pace
+        while not stop.is_set():
+            begun = time.monotonic()
+            if news.wait(wait):
+                stop.wait(max(0.0, min(_SOON, wait - (time.monotonic() - begun))))
+                news.clear()
+            if stop.is_set():
+                break
+            try:
+                self._ask(self._questions)
+                pause, wait = _Pause(), self._pace
+                view = self.view()
+                if view is not None:
+                    self.revoked.expire(view.now_ms)
+            except Exception as error:
+                wait = pause.after(error, self._pace)
+                if not stop.is_set():
+                    _log.warning("the revocations could not be asked for: %s", error)
+        self._questions.close()
+
+    def _listen_on(self) -> None:
+        pause, silent, stop = _Pause(), 0, self._stop
+        # A stream says where it stands by what a question has told.
+        while not stop.is_set() and not self._ready.wait(_QUIET):
+            pass
+        while not stop.is_set():
+            if silent >= _SILENT_STREAMS:
+                # Something on the way holds streams back. Questions that wait are as quick; they only cost more.
+                silent = 0
+                self._ask_waiting(pause)
+                continue
+            error: Exception | None = None
+            try:
+                has_spoken = self._listen()
+                pause, silent = (_Pause(), 0) if has_spoken else (pause, silent + 1)
+            except Exception as caught:
+                error, silent = caught, silent + 1
+                _log.debug("the stream of revocations ended: %s", error)
+            stop.wait(pause.after(error, self._pace))
+
+    def _ask_waiting(self, pause: _Pause) -> None:
+        until = time.monotonic() + WITHOUT_STREAM
+        with contextlib.closing(self._fetch.channel()) as channel:
+            while not self._stop.is_set() and time.monotonic() < until:
+                try:
+                    self._ask(channel, self._pace)
+                except Exception as error:
+                    self._stop.wait(pause.after(error, self._pace))
+
+
+class _Pause:
+    """Pauses between tries: longer each time, and never the same for two verifiers."""
+
+    def __init__(self) -> None:
+        self._tries = 0
+
+    def after(self, error: Exception | None, longest: float) -> float:
+        """Seconds to wait, at most a third of the bound unless the issuer asks for more."""
+        pause = min(_FIRST_PAUSE * (1 << min(self._tries, 16)), longest)
+        self._tries += 1
+        pause -= pause * random.random() / 2
+        asked = error.retry_after if isinstance(error, FetchError) else 0
+        return max(pause, min(asked, _LONGEST_PAUSE))
+
+
+def _name_of_process(name: str | None) -> str:
+    """Different for every process, also for those that were forked: each acknowledges for itself."""
+    base = name or re.sub("[^A-Za-z0-9-._]", "-", socket.gethostname()) or "verifier"
+    own = f".{os.getpid()}-{secrets.token_hex(2)}"
+    return base[: 64 - len(own)] + own
+
+
+_CREDENTIAL = re.compile(r"[!-~]{1,512}")
+_NAME = re.compile(r"[A-Za-z0-9\-._]{1,64}")
+
+# Seconds that a stream, which speaks once a second, may be silent.
+_QUIET = 3.0
+
+# How soon news on a stream is acknowledged.
+_SOON = 0.05
+
+MAX_BYTES = 64 << 20
+"""The longest answer: some three million entries."""
+
+_LONGEST_ANSWER = 60.0
+
+# After how many streams in a row that said nothing to go on without one, and for how long.
+_SILENT_STREAMS = 3
+WITHOUT_STREAM = 300.0
+
+_FIRST_PAUSE = 0.05
+_LONGEST_PAUSE = 5.0
+_JOIN = 2.0

@@ -1,0 +1,170 @@
+"""Against the real server: a logout holds within milliseconds, and cut off, nothing is believed beyond the bound."""
+
+import statistics
+import threading
+import time
+
+import pytest
+from issuer import Signer, hs256
+from watchword import Cutting, free_port, running
+
+from watchword_verifier import ConnectError, Policy, Refused, Rejection, Unmet, Verifier
+
+
+@pytest.fixture(scope="module")
+def verifier(watchword):
+    with Verifier.from_issuer(watchword.url, follow=watchword.credential, name="tests") as verifier:
+        yield verifier
+
+
+def said(verifier, token, when_stale="fresh"):
+    """What becomes of a token."""
+    try:
+        verifier.verify(token, when_stale)
+    except Rejection as rejection:
+        return rejection.code
+    return "accepted"
+
+
+def until(condition, seconds=10.0):
+    """Waits until a condition holds; how many seconds that took."""
+    begun, tick = time.monotonic(), threading.Event()
+    while not condition():
+        assert time.monotonic() - begun < seconds, "it did not happen in time"
+        tick.wait(0.001)
+    return time.monotonic() - begun
+
+
+def test_a_token_of_the_server_is_verified_from_memory(watchword, verifier):
+    claims = verifier.verify(watchword.login()["access_token"])
+    assert claims.iss == watchword.url and claims.preferred_username == "kavya" and claims.roles == ("admin",)
+    assert claims.raw["client_id"] == claims.client_id == "first-party"
+    assert verifier.age() < 5
+
+
+@pytest.mark.parametrize("algorithm", ["ES256", "RS256"])
+def test_the_other_algorithms_are_verified_too(algorithm):
+    with running(tokens_algorithm=algorithm) as server, Verifier.from_issuer(server.url) as verifier:
+        assert verifier.verify(server.login()["access_token"]).preferred_username == "kavya"
+        assert verifier.age() is None
+
+
+def test_a_logout_holds_within_milliseconds(watchword, verifier, capsys):
+    took = []
+    for _ in range(20):
+        token = watchword.login()["access_token"]
+        assert said(verifier, token) == "accepted"
+        watchword.logout(token)
+        took.append(until(lambda: said(verifier, token) == "revoked") * 1_000)  # noqa: B023
+    with capsys.disabled():
+        print(f"\nlogout to refusal: p50 {statistics.median(took):.0f} ms, max {max(took):.0f} ms of {len(took)}")
+    assert max(took) < 1_000
+
+
+def test_whoever_waits_for_a_withdrawal_is_told(watchword, verifier):
+    token = watchword.login()["access_token"]
+    claims = verifier.verify(token)
+    assert not verifier.wait_withdrawn(claims, 0)
+    watchword.logout(token)
+    assert verifier.wait_withdrawn(claims, 5)
+
+
+def test_another_session_of_the_user_goes_on(watchword, verifier):
+    one, other = watchword.login()["access_token"], watchword.login()["access_token"]
+    watchword.logout(one)
+    until(lambda: said(verifier, one) == "revoked")
+    assert said(verifier, other) == "accepted"
+
+
+def test_forged_tokens_are_refused(watchword, verifier):
+    token = watchword.login()["access_token"]
+    claims = dict(verifier.verify(token).raw)
+    (kid,) = verifier._keys.current
+    forger = Signer(kid=kid)
+    assert said(verifier, forger.token(claims)) == "signature"
+    assert said(verifier, forger.token(claims, forger.header(jwk=forger.jwk))) == "header"
+    assert said(verifier, forger.token(claims, forger.header(jku="https://evil.example"))) == "header"
+    assert said(verifier, hs256(forger.jwk["x"].encode(), forger.header(alg="HS256"), claims)) == "algorithm_mismatch"
+    assert said(verifier, token.rpartition(".")[0] + ".") == "segments"
+    refresh = watchword.login()["refresh_token"]
+    assert said(verifier, refresh) == "segments"
+
+
+def test_demands_are_judged(watchword, verifier):
+    claims = verifier.verify(watchword.login()["access_token"])
+    verifier.permit(claims, Policy(role=["clerk", "admin"], authenticated_within=60))
+    for policy, code, status in (
+        (Policy(role="clerk"), "insufficient_role", 403),
+        (Policy(scope="books"), "insufficient_scope", 403),
+        (Policy(authenticated_within=-60), "insufficient_user_authentication", 401),
+    ):
+        with pytest.raises(Unmet) as unmet:
+            verifier.permit(claims, policy)
+        assert (unmet.value.code, unmet.value.status) == (code, status)
+
+
+def test_a_wrong_credential_is_noticed_at_the_start(watchword):
+    for credential in ("wwv_x", "with a space", ""):
+        with pytest.raises(ConnectError):
+            Verifier.from_issuer(watchword.url, follow=credential, retry_for=0)
+
+
+def test_cut_off_nothing_is_believed_beyond_the_bound_and_who_refreshes_goes_on():
+    bound = 1.0
+    port = free_port()
+    proxy = Cutting(port)
+    with running(public_url=proxy.url, listen=f"127.0.0.1:{port}") as server:
+        with Verifier.from_issuer(server.url, follow=server.credential, bound=bound) as verifier:
+            ended, going_on = server.login(), server.login()
+            until(lambda: verifier.age() < bound / 2)
+            assert said(verifier, ended["access_token"]) == "accepted"
+            proxy.cut()
+            server.logout(ended["access_token"])
+            logged_out = time.monotonic()
+            last = logged_out
+            while said(verifier, ended["access_token"]) == "accepted":
+                # Taken before the next check, which may be held up on a busy machine.
+                last = time.monotonic()
+                assert last - logged_out <= bound
+            until(lambda: said(verifier, going_on["access_token"]) == "stale")
+            assert said(verifier, going_on["access_token"], "deny") == "unavailable"
+            assert said(verifier, going_on["access_token"], "until_exp") == "accepted"
+            assert verifier.admitted_stale == 1
+            assert verifier.blocklist({}, verifier.verify(going_on["access_token"], "until_exp").raw)
+
+            fresh = server.refresh(going_on["refresh_token"])["access_token"]
+            assert said(verifier, fresh) == "accepted", "so new a token proves itself"
+            until(lambda: said(verifier, fresh) == "stale", 2 * bound)
+
+            proxy.mend()
+            until(lambda: said(verifier, fresh) == "accepted", 10)
+            assert said(verifier, ended["access_token"]) == "revoked"
+            server.logout(fresh)
+            until(lambda: said(verifier, fresh) == "revoked")
+    proxy.close()
+
+
+def test_a_route_may_ask_when_too_little_is_known(watchword):
+    with Verifier.from_issuer(watchword.url, follow=watchword.credential, bound=0.3) as verifier:
+        one, other = watchword.login()["access_token"], watchword.login()["access_token"]
+        verifier.stop()
+        until(lambda: said(verifier, one) == "stale")
+        assert said(verifier, one, "introspect") == "accepted"
+        watchword.logout(other)
+        until(lambda: said(verifier, other) == "stale")
+        assert said(verifier, other, "introspect") == "revoked"
+
+
+def test_after_stop_no_thread_is_left(watchword):
+    before = threading.active_count()
+    verifier = Verifier.from_issuer(watchword.url, follow=watchword.credential)
+    assert threading.active_count() == before + 2
+    verifier.stop()
+    assert threading.active_count() == before
+
+
+def test_what_was_refused_carries_nothing_of_the_token(watchword, verifier):
+    token = Signer().token({"secret": "hunter2"})
+    with pytest.raises(Refused) as refused:
+        verifier.verify(token)
+    assert token[:10] not in str(refused.value) + repr(refused.value)
