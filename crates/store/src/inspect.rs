@@ -92,7 +92,8 @@ pub struct Kept {
     pub history_lost: bool,
 }
 
-/// Looks at a database. `now` is the time here, by which a file is judged; a server has a clock of its own. Blocks this thread meanwhile.
+/// Looks at a database. `now` is the time here, by which a file is judged; a server has a clock of its own. Blocks this
+/// thread meanwhile.
 pub fn inspect(database: &Database, now: UnixMillis) -> Result<Inspection, OpenError> {
     match database {
         Database::File(path) => inspect_sqlite(path, now),
