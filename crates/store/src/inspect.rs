@@ -7,7 +7,7 @@ use crate::keys::all;
 use crate::postgres::{PostgresFacts, inspect as inspect_postgres};
 use crate::sql::Sql;
 use crate::sqlite::{SqliteFacts, inspect as inspect_sqlite};
-use crate::{Database, Error, OpenError};
+use crate::{Database, Error, Move, OpenError, transfer};
 
 /// A database, as found.
 #[derive(Clone, Debug)]
@@ -37,6 +37,13 @@ pub enum Schema {
 }
 
 impl Schema {
+    fn number(self) -> i64 {
+        match self {
+            Self::Missing => 0,
+            Self::Behind { found, .. } | Self::Current(found) => found,
+        }
+    }
+
     /// Whether this version can work with it as it is.
     pub(crate) fn usable(self, database: impl FnOnce() -> String) -> Result<(), OpenError> {
         match self {
@@ -56,6 +63,16 @@ pub enum Facts {
     Postgres(PostgresFacts),
 }
 
+impl Facts {
+    /// What the clock of the database said, if it has one.
+    pub fn clock(&self) -> Option<UnixMillis> {
+        match self {
+            Self::Sqlite(_) => None,
+            Self::Postgres(facts) => Some(facts.clock),
+        }
+    }
+}
+
 /// What is kept in a database.
 #[derive(Clone, Debug, Default)]
 pub struct Kept {
@@ -69,21 +86,27 @@ pub struct Kept {
     pub revocations: i64,
     /// How many of them should have been swept a while ago.
     pub overdue: i64,
+    /// Where the installation is on its way to or from, if it is.
+    pub moving: Option<Move>,
+    /// Whether it has lost writes that were acknowledged, and nobody has accepted that.
+    pub history_lost: bool,
 }
 
-/// Looks at a database. `now` is the time here. Blocks this thread meanwhile.
+/// Looks at a database. `now` is the time here, by which a file is judged; a server has a clock of its own. Blocks this
+/// thread meanwhile.
 pub fn inspect(database: &Database, now: UnixMillis) -> Result<Inspection, OpenError> {
     match database {
         Database::File(path) => inspect_sqlite(path, now),
-        Database::Server(url) => inspect_postgres(url, now),
+        Database::Server(url) => inspect_postgres(url),
     }
 }
 
-/// What is kept, where there are tables.
-pub(crate) async fn kept(sql: Sql<'_>, now: UnixMillis) -> Result<Kept, Error> {
+/// What is kept, where there are tables. `now` is the time of the clock that counts.
+pub(crate) async fn kept(sql: Sql<'_>, schema: Schema, now: UnixMillis) -> Result<Kept, Error> {
     let number = |name: &'static str| async move { sql.one(name, &[], |row| row.take::<Option<i64>>()).await };
     let floor = "select max(value) from meta where name = 'clock_floor'";
     let master = "select max(value) from meta where name = 'master_key_check'";
+    let lost = "select max(value) from meta where name = 'history_lost'";
     let counts = sql
         .one(
             "select count(*), coalesce(sum(case when keep_until < $1 then 1 else 0 end), 0)
@@ -99,6 +122,8 @@ pub(crate) async fn kept(sql: Sql<'_>, now: UnixMillis) -> Result<Kept, Error> {
         keys: all(sql).await?.into_iter().map(|key| key.life).collect(),
         revocations,
         overdue,
+        moving: if transfer::is_told(schema.number()) { transfer::moving(sql).await? } else { None },
+        history_lost: number(lost).await?.flatten().is_some(),
     })
 }
 

@@ -22,6 +22,9 @@ impl Store {
     /// Ends everything that was issued under this installation's keys and epochs, before this moment and before the
     /// moment it was put back from: every session with its refresh tokens, every access token, every signing key. The
     /// server makes a new key when it is started.
+    ///
+    /// Every epoch becomes `now` in milliseconds: later than whatever was reached since the backup was made, as none was ever
+    /// raised a thousand times a second.
     pub async fn void_everything(&self, keep_until: UnixMillis, now: UnixMillis) -> Result<Voided, Error> {
         let mut sessions = 0;
         loop {
@@ -35,7 +38,12 @@ impl Store {
         self.write(async move |sql| {
             announce(sql).await?;
             read_on(sql).await?;
-            let accounts = sql.run("update users set epoch = epoch + $1", &[&LEAP]).await?;
+            // By time, so that no two restores come to the same, be it from one backup.
+            let raise = sql.either(
+                "update users set epoch = max(epoch + 1, $1)",
+                "update users set epoch = greatest(epoch + 1, $1)",
+            );
+            let accounts = sql.run(raise, &[&now.0]).await?;
             let tell = "insert into revocations (kind, key, value, keep_until)
                 select 'epoch', user_id, epoch, $1 from users";
             sql.run(tell, &[&keep_until.0]).await?;
@@ -67,11 +75,19 @@ async fn forget_offers(sql: Sql<'_>) -> Result<(), Error> {
     sql.run("delete from setup_offers", &[]).await.map(drop)
 }
 
-/// A position in the log that was reached since must come before what is new. On PostgreSQL that is the number of a
-/// transaction: one of another cluster may never be reached in this one.
+/// A position in the log that was reached since must come before what is new, and is not one of this log any more. On
+/// PostgreSQL that is the number of a transaction: one of another cluster may never be reached in this one.
 async fn read_on(sql: Sql<'_>) -> Result<(), Error> {
+    let draw = sql.either(
+        "update meta set value = random() & 9223372036854775807 where name = 'revocations_source'",
+        "update meta set value = (random() * 9007199254740991)::bigint where name = 'revocations_source'",
+    );
+    sql.run(draw, &[]).await?;
     if let Sql::Postgres(_) = sql {
         sql.run("update revocations set xid = pg_current_xact_id()", &[]).await?;
+        if sql.one("select 1 where to_regclass('log_life') is not null", &[], |_| Ok(())).await?.is_some() {
+            sql.run("delete from log_life", &[]).await?;
+        }
     } else {
         let raise = "update sqlite_sequence set seq = seq + $1 where name = 'revocations'";
         if sql.run(raise, &[&LEAP]).await? == 0 {
@@ -93,5 +109,5 @@ async fn end_some(sql: Sql<'_>, now: UnixMillis) -> Result<usize, Error> {
 /// Most sessions that are ended in one transaction.
 const BATCH: i64 = 10_000;
 
-/// By how much epochs and positions are raised: more than any was since the backup. A token's number has room for billions of these.
+/// By how much positions are raised: more than any was since the backup.
 const LEAP: i64 = 1_000_000;

@@ -13,7 +13,7 @@ use store::{Duplicate, OpenError, Options, Store, Voided, Whole};
 
 use super::output::line;
 use super::progress::watched;
-use super::start::{existing, wrong};
+use super::start::{put_back, wrong};
 use crate::app::StartError;
 use crate::archive::{self, Head, Secret};
 use crate::clock::Clock;
@@ -84,13 +84,18 @@ pub async fn run(restore: Restore, config: &Config, env: &[(String, String)]) ->
 
 /// Ends everything that was issued, in a database that was put back by somebody else.
 async fn finish(config: &Config) -> Result<ExitCode, StartError> {
-    let store = existing(config).await?;
-    let now = later(store.clock_floor().await?, Clock::wall());
-    let voided = store.void_everything(keep_until(now), now).await;
-    let raised = store.raise_clock_floor(now).await;
+    let store = put_back(config).await?;
+    let work = async {
+        let time = store.time().await?.unwrap_or_else(Clock::wall);
+        let now = later(store.clock_floor().await?, time);
+        let voided = store.void_everything(keep_until(now), now).await?;
+        store.raise_clock_floor(now).await?;
+        Ok::<_, StartError>((voided, now))
+    };
+    let outcome = work.await;
     store.close().await;
-    raised?;
-    tell(Some(voided?), now);
+    let (voided, now) = outcome?;
+    tell(Some(voided), now);
     line("Restart every server on this database.");
     Ok(ExitCode::SUCCESS)
 }
@@ -115,6 +120,12 @@ fn unpack(file: &Path, secret: Option<&Secret>, staged: &Duplicate) -> Result<(H
     let whole = staged.examine().map_err(|error| match error {
         OpenError::Damaged { what, .. } => refused(&format!("the database in it is damaged: {what}")),
         OpenError::NotADatabase(_) => refused(&"what is in it is not a Watchword database"),
+        OpenError::Left { place, .. } | OpenError::Leaving { place, .. } => {
+            refused(&format!("its installation was being moved to {place}, so what was acknowledged later is there"))
+        }
+        OpenError::Arriving { place, .. } => {
+            refused(&format!("its installation was being moved there from {place}, and it has not all of it"))
+        }
         OpenError::Newer { found, known, .. } => refused(&format!(
             "its schema is number {found} and this version of Watchword knows only up to {known}; use the newer version"
         )),
@@ -169,6 +180,10 @@ fn tell(voided: Option<Voided>, made: UnixMillis) {
     line(
         "Accounts are as they were, too: whoever was disabled since, or got a new password or other roles, must again. \
          Look at them before you start the server: watchword user list",
+    );
+    line(
+        "So are the programs that may follow the revocations: remove again whichever was removed since: watchword verifier \
+         list",
     );
 }
 

@@ -5,7 +5,7 @@ use std::io::IsTerminal;
 use std::net::SocketAddr;
 
 use domain::{Account, LoginName};
-use store::{Options, Store};
+use store::{OpenError, Options, Store};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::EnvFilter;
@@ -109,10 +109,13 @@ impl Signals {
 
 /// Opens the database, and makes in it what is missing.
 pub async fn open(config: &Config) -> Result<Store, StartError> {
-    open_with(config, true).await
+    Ok(open_with(config, |options| options).await??)
 }
 
-async fn open_with(config: &Config, makes: bool) -> Result<Store, StartError> {
+async fn open_with(
+    config: &Config,
+    change: impl FnOnce(Options) -> Options,
+) -> Result<Result<Store, OpenError>, StartError> {
     if let store::Database::Server(url) = &config.database.0
         && url.is_open_to_others()
     {
@@ -120,14 +123,30 @@ async fn open_with(config: &Config, makes: bool) -> Result<Store, StartError> {
             "whoever is on the way to the database can take its place, and sees its password: use sslmode=verify-full"
         );
     }
-    let options = Options { group: config.group_commit, makes, ..Options::new(config.database.0.clone()) };
+    let options = change(Options { group: config.group_commit, ..Options::new(config.database.0.clone()) });
     // It waits for the disk or the network.
     let opened = tokio::task::spawn_blocking(move || Store::open(&options)).await;
-    Ok(opened.map_err(|error| StartError::System(format!("cannot open the database: {error}")))??)
+    opened.map_err(|error| StartError::System(format!("cannot open the database: {error}")))
 }
 
 /// The database of an installation that exists: looking at one must make neither file nor tables.
 pub async fn existing(config: &Config) -> Result<Store, StartError> {
+    refuse_missing(config)?;
+    Ok(open_with(config, |options| Options { makes: false, ..options }).await??)
+}
+
+/// A database that was put back to an earlier state, where all that was issued is about to be voided: its tables may be
+/// those of an earlier version, but are there, and what writes it lacks does not matter any more.
+pub async fn put_back(config: &Config) -> Result<Store, StartError> {
+    refuse_missing(config)?;
+    let accepting = |makes| move |options| Options { makes, danger_accept_lost_writes: true, ..options };
+    match open_with(config, accepting(false)).await? {
+        Err(OpenError::Behind { .. }) => Ok(open_with(config, accepting(true)).await??),
+        opened => Ok(opened?),
+    }
+}
+
+fn refuse_missing(config: &Config) -> Result<(), StartError> {
     if let Some(path) = config.database.file()
         && !path.exists()
     {
@@ -136,7 +155,7 @@ pub async fn existing(config: &Config) -> Result<Store, StartError> {
             path.display()
         )));
     }
-    open_with(config, false).await
+    Ok(())
 }
 
 /// The account of this username or e-mail address.

@@ -136,3 +136,30 @@ fn a_session_times_out_at_the_same_moment_on_every_node() {
 }
 
 const NOW: &str = "select (extract(epoch from clock_timestamp()) * 1000)::bigint";
+
+#[test]
+fn a_database_put_back_is_made_safe_by_its_own_clock_although_it_lacks_writes_and_the_newest_tables() {
+    let schema = Schema::new();
+    let place = Place::new();
+    place.write("watchword.toml", format!("database = '{}'\n", schema.url()));
+    place.add_user("kavya");
+    let server = place.serve_with(&URL, &[]);
+    let login = server.http().login("kavya");
+    assert_eq!(server.stop(), Some(0));
+    schema.psql(
+        "drop table verifiers; drop table if exists log_life; delete from meta where name = 'revocations_source';
+        delete from migrations where number = 6; insert into meta (name, value) values ('history_lost', 1)",
+    );
+    let faked = faked("+1h");
+    let faked: Vec<(&str, &str)> = faked.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let ran = place.run_with_env(&["restore", "--by-other-means"], &faked);
+    assert!(ran.code == Some(0) && ran.out.contains("Ended 1 sessions"), "{ran:?}");
+    let ahead = format!(
+        "select greatest(max(value), (select max(epoch) from users)) - ({NOW}) from meta where name = 'clock_floor'"
+    );
+    let ahead: i64 = schema.psql(&ahead).parse().unwrap();
+    assert!(ahead.abs() < 20_000, "{ahead}");
+    let server = place.serve_with(&URL, &[]);
+    assert_eq!(server.http().get("/dashboard", &[login.cookie()]).status, 401);
+    assert_eq!(server.stop(), Some(0));
+}

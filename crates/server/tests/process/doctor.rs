@@ -94,7 +94,8 @@ fn a_configuration_that_cannot_be_read_or_a_database_that_cannot_be_reached_is_a
 }
 
 /// What is wrong in a database, the same on both engines. Each comes on top of those before it.
-const SPOILED: [(&str, &str, &str); 7] = [
+const SPOILED: [(&str, &str, &str); 8] = [
+    ("insert into meta (name, value) values ('history_lost', 1)", "acknowledged writes", "problem"),
     ("update signing_keys set algorithm = 'ES256'", "signing keys", "warning"),
     ("update signing_keys set activated_at = 1600000000000", "key rotation", "warning"),
     (
@@ -116,6 +117,18 @@ fn what_is_wrong_in_a_sqlite_file_is_found() {
         Connection::open(place.path("watchword.db")).unwrap().execute_batch(sql).unwrap();
         assert_eq!(Found::by(&place, &[]).result(check), result, "{check}");
     }
+}
+
+#[test]
+fn an_installation_that_was_moved_away_is_found_and_not_backed_up() {
+    let place = used("sqlite:watchword.db");
+    assert_eq!(Found::by(&place, &[]).result("installation"), "ok");
+    let moved = place.run(&["migrate", "--to", "sqlite:new.db"]);
+    assert_eq!(moved.code, Some(0), "{moved:?}");
+    assert_eq!(Found::by(&place, &[]).bad(), ["installation"]);
+    let refused = place.run(&["backup", "x.backup"]);
+    assert!(refused.complaint().contains("was moved to sqlite:") && refused.err.contains("new.db"), "{refused:?}");
+    assert!(!place.files().contains(&"x.backup".to_owned()));
 }
 
 #[test]

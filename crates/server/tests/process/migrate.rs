@@ -264,3 +264,21 @@ fn what_cannot_be_moved_is_refused_with_advice_and_without_the_password() {
     assert_eq!(other.json(&["user", "list", "--json"]).as_array().unwrap().len(), 1);
     place.add_user("still-open");
 }
+
+#[test]
+fn to_a_clock_far_behind_nothing_is_moved_and_the_source_stays_open() {
+    let (place, schema) = (place(), Schema::new());
+    assert_eq!(start(&place).stop(), Some(0));
+    let file = rusqlite::Connection::open(place.path("watchword.db")).unwrap();
+    file.execute_batch("update meta set value = 9000000000000 where name = 'clock_floor'").unwrap();
+    for (to, whose) in [(schema.url(), "the target's clock"), ("sqlite:new.db".to_owned(), "this machine's clock")] {
+        let ran = place.run(&["migrate", "--to", &to]);
+        assert!(ran.complaint().contains(whose) && ran.err.contains("danger-reset-clock"), "{ran:?}");
+    }
+    assert!(!place.files().contains(&"new.db".to_owned()));
+    assert_eq!(schema.tables(), "");
+    assert_eq!(place.run(&["danger-reset-clock"]).code, Some(0));
+    place.add_user("still-open");
+    let moved = place.run(&["migrate", "--to", &schema.url()]);
+    assert_eq!(moved.code, Some(0), "{moved:?}");
+}

@@ -113,9 +113,9 @@ pub(super) async fn is_refused(client: &Client) -> Result<bool, Error> {
     Ok(!found.is_empty())
 }
 
-/// Goes on with a database although it has lost something.
+/// Goes on with a database although it has lost something. The link that creates the first administrator may have been used.
 pub(super) async fn danger_accept(client: &Client) -> Result<(), Error> {
-    client.batch_execute("delete from meta where name = 'history_lost'").await
+    client.batch_execute("delete from setup_offers; delete from meta where name = 'history_lost'").await
 }
 
 /// Deletes marks that vouch for nothing any more. A node that cannot reach the database for days still finds its latest.

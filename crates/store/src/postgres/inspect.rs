@@ -41,28 +41,28 @@ pub struct PostgresFacts {
 }
 
 /// Looks at the database from a thread of its own, as the caller may be on a runtime.
-pub(crate) fn inspect(url: &PostgresUrl, now: UnixMillis) -> Result<Inspection, OpenError> {
+pub(crate) fn inspect(url: &PostgresUrl) -> Result<Inspection, OpenError> {
     let failed = |what: String| OpenError::Failed { database: url.to_string(), source: what.into() };
     std::thread::scope(|scope| {
         let looking = scope.spawn(|| {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             let runtime = runtime.map_err(|error| failed(error.to_string()))?;
-            LocalSet::new().block_on(&runtime, look(url, now))
+            LocalSet::new().block_on(&runtime, look(url))
         });
         looking.join().unwrap_or_else(|_| Err(failed("the thread that looked at it panicked".to_owned())))
     })
 }
 
-async fn look(url: &PostgresUrl, now: UnixMillis) -> Result<Inspection, OpenError> {
+async fn look(url: &PostgresUrl) -> Result<Inspection, OpenError> {
     let connector = Connector::looking(url)?;
     let session = connector.connect().await.map_err(|refusal| refused(&connector.shown, refusal))?;
-    let found = inspection(&session, &connector.shown, now).await;
+    let found = inspection(&session, &connector.shown).await;
     drop(session);
     connector.closed().await;
     found
 }
 
-async fn inspection(session: &Session, database: &str, now: UnixMillis) -> Result<Inspection, OpenError> {
+async fn inspection(session: &Session, database: &str) -> Result<Inspection, OpenError> {
     let failed = |error: tokio_postgres::Error| failure(database, &error);
     let client = session.client();
     client.batch_execute("set default_transaction_read_only = on").await.map_err(failed)?;
@@ -72,7 +72,7 @@ async fn inspection(session: &Session, database: &str, now: UnixMillis) -> Resul
     session.start(Mode::Read);
     let kept = match schema {
         Schema::Missing => None,
-        _ => Some(kept(Sql::Postgres(session), now).await.map_err(|error| OpenError::Failed {
+        _ => Some(kept(Sql::Postgres(session), schema, facts.clock).await.map_err(|error| OpenError::Failed {
             database: database.to_owned(),
             source: format!("{error}: {}", session.why()).into(),
         })?),

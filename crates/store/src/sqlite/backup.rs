@@ -9,7 +9,8 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::connect;
 use super::migrations::{APPLICATION_ID, applied, judge};
-use crate::OpenError;
+use crate::sql::Sql;
+use crate::{OpenError, ready, transfer};
 
 /// A copy of a SQLite database, in a file of its own that nobody else uses and that goes away with this value.
 pub struct Duplicate {
@@ -59,7 +60,7 @@ impl Duplicate {
         let to = self.path.to_str().ok_or_else(|| self.strange("its path is not UTF-8"))?;
         source.execute("vacuum into ?1", [to]).map_err(failed)?;
         drop(source);
-        self.examine()
+        self.examine_as(&database.display().to_string())
     }
 
     /// Its content, from the beginning. What is written here must be the whole of a database.
@@ -69,8 +70,13 @@ impl Duplicate {
     }
 
     /// Waits until it is on disk, and looks for anything wrong with it: every page and index, every reference, and
-    /// whether this version can bring its schema up to date.
+    /// whether this version can bring its schema up to date. That of an installation that is on the way to or from another
+    /// database is refused: nobody could use it.
     pub fn examine(&self) -> Result<Whole, OpenError> {
+        self.examine_as(&self.path.display().to_string())
+    }
+
+    fn examine_as(&self, database: &str) -> Result<Whole, OpenError> {
         self.file.sync_all().map_err(|error| refused(&self.path, error))?;
         let bytes = self.file.metadata().map_err(|error| refused(&self.path, error))?.len();
         let failed = |error| self.damaged(&error);
@@ -84,9 +90,13 @@ impl Duplicate {
         if let Some(wrong) = wrong(&connection).map_err(failed)? {
             return Err(self.strange(&wrong));
         }
+        let schema = applied.first().map_or(0, |(number, _)| *number);
+        if transfer::is_told(schema) {
+            ready(transfer::admit(Sql::Sqlite(&connection), database))?;
+        }
         let check = "select max(value) from meta where name = 'master_key_check'";
         let master = connection.query_row(check, [], |row| row.get(0)).map_err(failed)?;
-        Ok(Whole { bytes, schema: applied.first().map_or(0, |(number, _)| *number), master })
+        Ok(Whole { bytes, schema, master })
     }
 
     /// Gives it to the owner of another file, as root must, and anybody else need not.

@@ -48,7 +48,7 @@ pub(crate) fn inspect(path: &Path, now: UnixMillis) -> Result<Inspection, OpenEr
         Schema::Missing => None,
         _ if facts.damage.is_some() => None,
         _ => Some(
-            ready(kept(Sql::Sqlite(&connection), now))
+            ready(kept(Sql::Sqlite(&connection), schema, now))
                 .map_err(|error| OpenError::Failed { database: path.display().to_string(), source: Box::new(error) })?,
         ),
     };

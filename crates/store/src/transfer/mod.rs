@@ -21,7 +21,7 @@ pub use error::TransferError;
 use error::doing;
 use side::{Side, shown};
 pub use state::Move;
-pub(crate) use state::{CLOSED, admit};
+pub(crate) use state::{CLOSED, admit, is_told, moving};
 use state::{Record, State};
 
 /// An installation that is to be moved.

@@ -41,8 +41,7 @@ pub(super) struct Record {
 impl Store {
     /// Whether the installation is on its way from or to this database. None: it is at home here.
     pub async fn current_move(&self) -> Result<Option<Move>, Error> {
-        let record = self.read(read).await?;
-        Ok(record.and_then(Record::current))
+        self.read(moving).await
     }
 }
 
@@ -68,9 +67,19 @@ impl Move {
     }
 }
 
+/// Whether a database with so many migrations can say that its installation is on its way.
+pub(crate) fn is_told(schema: i64) -> bool {
+    schema >= 3
+}
+
+/// Where its installation is on its way, if it is.
+pub(crate) async fn moving(sql: Sql<'_>) -> Result<Option<Move>, Error> {
+    Ok(read(sql).await?.and_then(Record::current))
+}
+
 /// Refuses a database whose installation is on its way.
 pub(crate) async fn admit(sql: Sql<'_>, database: &str) -> Result<(), OpenError> {
-    match read(sql).await.map(|record| record.and_then(Record::current)) {
+    match moving(sql).await {
         Ok(None) => Ok(()),
         Ok(Some(moving)) => Err(moving.refusal(database.to_owned())),
         Err(error) => Err(OpenError::Failed { database: database.to_owned(), source: Box::new(error) }),
@@ -131,11 +140,16 @@ pub(super) async fn close(side: &Side, id: [u8; 16], place: &str) -> Result<(), 
 }
 
 /// Lets the installation be changed again. False, and nothing changes, if it is not in this state.
+///
+/// Where it was in use elsewhere, the link that creates the first administrator may have been used there.
 pub(super) async fn open_again(side: &Side, id: [u8; 16], state: State) -> Result<bool, Error> {
     side.atomically(async || {
         let is_so = forget(side.sql(), id, state).await?;
         if is_so {
             side.batch(&open_text(side.sql())).await?;
+            if state == State::Left {
+                side.batch("delete from setup_offers").await?;
+            }
         }
         Ok(is_so)
     })

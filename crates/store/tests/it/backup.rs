@@ -176,3 +176,21 @@ fn something_else_is_never_replaced_but_a_damaged_database_is_with_its_log_kept(
     assert_eq!(fs::read(at("aside")).unwrap(), damaged);
     assert!(!at("watchword.db-wal").exists(), "the new database must not take it for its own");
 }
+
+#[tokio::test]
+async fn no_copy_is_made_of_a_database_whose_installation_has_gone() {
+    let store = TestStore::on_sqlite();
+    for (state, told) in
+        [("leaving", "is being moved to"), ("left", "was moved to"), ("arriving", "being moved here from")]
+    {
+        store.execute(&format!("insert or replace into transfers values (1, zeroblob(16), '{state}', 'elsewhere')"));
+        let copy = Duplicate::beside(&store.path(), "-backup").unwrap();
+        let error = copy.fill(&store.path()).unwrap_err().to_string();
+        assert!(error.contains(&format!("{told} elsewhere")), "{error}");
+        assert!(error.contains(&format!("database {}:", store.path().display())), "{error}");
+        assert!(copy.examine().unwrap_err().to_string().contains(told));
+    }
+    store.execute("update transfers set state = 'here'");
+    let copy = Duplicate::beside(&store.path(), "-backup").unwrap();
+    copy.fill(&store.path()).unwrap();
+}

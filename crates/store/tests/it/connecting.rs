@@ -2,13 +2,22 @@
 
 use std::net::TcpListener;
 
+use domain::Span;
 use store::{Database, OpenError, Options, Store};
 use test_postgres::{AUTHORITY, Cluster};
 
 use crate::support::T0;
+use crate::transfer::furnish;
 
 const ROLES: &str = "create role ww login password 'a/b?c@d'; create role reader login password 'r';
     create role stranger login password 's'";
+
+/// What docs/postgres.md tells a user to be given who does not own the tables.
+const GRANTS: [&str; 3] = [
+    "grant usage on schema public to reader",
+    "grant select, insert, update, delete on all tables in schema public to reader",
+    "grant usage, select on all sequences in schema public to reader",
+];
 
 fn open(url: &str) -> Result<Store, OpenError> {
     Store::open(&Options::new(Database::Server(Box::new(url.parse().unwrap()))))
@@ -41,11 +50,16 @@ async fn who_knows_the_password_owns_the_database_and_a_user_without_rights_to_m
     assert!(matches!(refusal(&at("reader:r", "ww")), OpenError::NotAllowed { .. }), "nothing is made yet");
 
     let store = open(&owner).unwrap();
-    cluster.psql("ww", "", "grant select, insert, update, delete on all tables in schema public to reader");
+    for sql in GRANTS {
+        cluster.psql("ww", "", sql);
+    }
     let other = open(&at("reader:r", "ww")).unwrap();
     other.raise_clock_floor(T0).await.unwrap();
     assert_eq!(store.clock_floor().await.unwrap(), Some(T0));
     other.check().await.unwrap();
+    furnish(&other).await;
+    other.sweep(T0, Span::days(30)).await.unwrap();
+    other.let_stand().await.unwrap();
     assert!(matches!(refusal(&at("stranger:s", "ww")), OpenError::NotAllowed { .. }));
 }
 

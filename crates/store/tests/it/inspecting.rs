@@ -1,5 +1,5 @@
-use domain::{Span, UnixMillis};
-use store::{Facts, Inspection, OpenError, Options, Schema, Store, inspect};
+use domain::UnixMillis;
+use store::{Facts, Inspection, Move, OpenError, Options, Schema, Store, inspect};
 
 use super::store;
 use crate::support::{KEEP, T0, TestStore};
@@ -21,7 +21,7 @@ async fn looking_tells_what_is_there_while_the_store_is_open_and_after() {
     store.session_of(1, 1).await;
     store.raise_clock_floor(T0).await.unwrap();
     store.begin_master(7, b"root".to_vec()).await.unwrap();
-    store.void_everything(KEEP, T0).await.unwrap();
+    store.void_everything(UnixMillis(1), T0).await.unwrap();
     for is_open in [true, false] {
         let found = look(&store);
         assert!(matches!(found.schema, Schema::Current(_)), "{found:?}");
@@ -62,6 +62,23 @@ async fn an_entry_of_the_log_is_overdue_only_once_it_ought_to_have_been_swept() 
     let store = store();
     store.user(1).await;
     store.void_everything(KEEP, T0).await.unwrap();
-    let overdue = |now| inspect(&store.database(), now).unwrap().kept.unwrap().overdue;
-    assert_eq!((overdue(KEEP + Span::minutes(5)), overdue(KEEP + Span::seconds(301))), (0, 1));
+    // A server goes by its own clock.
+    let now = store.time().await.unwrap().unwrap_or(T0);
+    for (seconds, overdue) in [(290, 0), (301, 1)] {
+        store.execute(&format!("update revocations set keep_until = {}", now.0 - seconds * 1000));
+        assert_eq!(inspect(&store.database(), T0).unwrap().kept.unwrap().overdue, overdue, "{seconds}");
+    }
+}
+
+#[tokio::test]
+async fn what_keeps_a_server_from_starting_is_told() {
+    let store = store();
+    let kept = || look(&store).kept.unwrap();
+    assert_eq!((kept().moving, kept().history_lost), (None, false));
+    store.execute("insert into meta (name, value) values ('history_lost', 1)");
+    let id = if store.time().await.unwrap().is_some() { "decode(repeat('00', 16), 'hex')" } else { "zeroblob(16)" };
+    store.execute(&format!(
+        "insert into transfers (\"only\", transfer_id, state, place) values (1, {id}, 'left', 'elsewhere')"
+    ));
+    assert_eq!((kept().moving, kept().history_lost), (Some(Move::Left("elsewhere".into())), true));
 }

@@ -1,4 +1,4 @@
-use domain::{KeyState, UnixMillis};
+use domain::{KeyState, Span, UnixMillis};
 use store::{NewKey, Revoked, Rotated};
 
 use super::store;
@@ -22,17 +22,43 @@ async fn of_what_was_issued_before_a_restore_nothing_stands_and_every_node_is_to
     assert_eq!((voided.sessions, voided.accounts, voided.keys), (2, 2, 2));
     for n in [1, 2] {
         assert!(store.ended(n).await.is_some());
-        assert!(store.session(session_id(n)).await.unwrap().unwrap().account.epoch >= 1_000_000);
+        assert!(store.session(session_id(n)).await.unwrap().unwrap().account.epoch >= T0.0 as u64);
         assert!(matches!(store.rotate(refresh(n, 0)).await.unwrap(), Rotated::Refused));
     }
     let log = store.log().await;
-    for entry in [Revoked::Key("signs".into()), Revoked::Key("follows".into()), Revoked::Epoch(user_id(1), 1_000_000)] {
+    for entry in [Revoked::Key("signs".into()), Revoked::Key("follows".into()), Revoked::Epoch(user_id(1), T0.0 as u64)]
+    {
         assert!(log.contains(&entry), "{log:?}");
     }
     assert!(store.keys().await.unwrap().iter().all(|key| key.life.state == KeyState::Gone && key.sealed.is_empty()));
     assert_ne!(store.keys_version().await.unwrap(), version);
     assert_eq!(store.count("select count(*) from setup_offers"), 0);
     assert!(store.begin_key(key("new")).await.unwrap(), "another key may sign at once");
+}
+
+/// Between the two, sessions were opened and tokens signed under the first restore's epochs.
+#[tokio::test]
+async fn of_what_was_issued_between_two_restores_of_one_backup_nothing_stands() {
+    let backup = [store(), store()];
+    let mut reached = Vec::new();
+    for (store, now) in backup.iter().zip([T0, T0 + Span::minutes(1)]) {
+        store.execute("update meta set value = 7 where name = 'revocations_source'");
+        store.user(1).await;
+        store.session_of(1, 1).await;
+        let source = store.revocations_source().await.unwrap();
+        store.void_everything(KEEP, now).await.unwrap();
+        assert_ne!(store.revocations_source().await.unwrap(), source);
+        let account = || async { store.session(session_id(1)).await.unwrap().unwrap().account };
+        let first = account().await.epoch;
+        store.set_roles(user_id(1), &domain::Roles::admin(), KEEP, now).await.unwrap();
+        reached.push((first, account().await.epoch, store.revocations_source().await.unwrap()));
+    }
+    assert!(reached[0].1 > reached[0].0 && reached[1].0 > reached[0].1, "{reached:?}");
+    assert_ne!(reached[0].2, reached[1].2);
+    // A backup that was made after a restore has high epochs itself.
+    backup[1].void_everything(KEEP, T0 + Span::minutes(2)).await.unwrap();
+    let later = backup[1].session(session_id(1)).await.unwrap().unwrap().account.epoch;
+    assert!(later > reached[1].1 && later < reached[1].1 + 100_000, "{later} {reached:?}");
 }
 
 fn key(kid: &str) -> NewKey {

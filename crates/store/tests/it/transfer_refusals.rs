@@ -32,12 +32,14 @@ async fn a_move_can_be_given_up_and_after_it_was_done_only_by_saying_so() {
         assert!(matches!(error, TransferError::Unfinished { .. }), "{error}");
 
         reopen(&source.database(), false).unwrap();
+        assert_eq!(source.count("select count(*) from setup_offers"), 1);
         source.rotate(refresh(7, 3)).await.unwrap();
         assert!(matches!(reopen(&source.database(), false), Err(TransferError::NotClosed(_))));
 
         quiet(&transfer(&source, &target)).unwrap();
         assert!(matches!(reopen(&source.database(), false), Err(TransferError::Moved { .. })));
         reopen(&source.database(), true).unwrap();
+        assert_eq!(source.count("select count(*) from setup_offers"), 0, "it may have been used elsewhere");
         source.raise_clock_floor(T0 + Span(1)).await.unwrap();
         open(source.database()).unwrap();
     }

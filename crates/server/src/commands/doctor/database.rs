@@ -13,7 +13,7 @@ pub fn judge(found: &Inspection, now: UnixMillis) -> Vec<Finding> {
     };
     findings.push(schema(found.schema));
     if let Some(kept) = &found.kept {
-        findings.push(log(kept, now));
+        findings.push(log(kept, found.engine.clock().unwrap_or(now)));
     }
     findings
 }
@@ -139,11 +139,11 @@ fn clock(facts: &PostgresFacts, now: UnixMillis) -> Finding {
 }
 
 fn connections(facts: &PostgresFacts) -> Finding {
-    let is = format!("{} more can be made; each node opens up to 10", facts.connections_left);
+    let is = format!("{} more can be made; each node opens up to 11", facts.connections_left);
     let advice = "raise max_connections, or find out who holds so many: select * from pg_stat_activity";
     match facts.connections_left {
         ..2 => Finding::problem("connections", is, advice),
-        2..10 => Finding::warning("connections", is, advice),
+        2..11 => Finding::warning("connections", is, advice),
         _ => Finding::ok("connections", is),
     }
 }
@@ -223,7 +223,7 @@ mod tests {
             (|f| f.isolation = "serializable".into(), "isolation", Outcome::Warning),
             (|f| f.clock = NOW + Span::seconds(6), "database clock", Outcome::Warning),
             (|f| f.clock = NOW - Span::seconds(61), "database clock", Outcome::Problem),
-            (|f| f.connections_left = 9, "connections", Outcome::Warning),
+            (|f| f.connections_left = 10, "connections", Outcome::Warning),
             (|f| f.connections_left = 1, "connections", Outcome::Problem),
             (|f| f.connections_left = -3, "connections", Outcome::Problem),
             (|f| f.oldest_transaction = 601, "transactions", Outcome::Warning),

@@ -27,21 +27,21 @@ pub fn master(found: Result<(String, bool), KeyError>, is_begun: bool) -> Findin
     }
 }
 
-/// The machine's clock beside what the database has seen.
+/// The clock that counts, which is the database's or else this machine's, beside what the database has seen.
 pub fn clock(kept: &Kept, now: UnixMillis) -> Finding {
     let Some(floor) = kept.clock_floor else { return Finding::ok("clock", moment(now)) };
     let behind = floor.since(now);
     if behind > Span::minutes(1) {
         return Finding::problem(
             "clock",
-            format!("this machine's clock says {}, but the database has seen {}", moment(now), moment(floor)),
+            format!("the clock says {}, but the database has seen {}", moment(now), moment(floor)),
             "set the clock; if it was the database that has seen a wrong time: watchword danger-reset-clock",
         );
     }
     if behind > Span::ZERO {
         return Finding::warning(
             "clock",
-            format!("this machine's clock is {} ms behind what the database has seen", behind.0),
+            format!("the clock is {} ms behind what the database has seen", behind.0),
             "run chrony or systemd-timesyncd; the server goes on from the later time",
         );
     }

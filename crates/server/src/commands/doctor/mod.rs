@@ -1,5 +1,6 @@
 //! `watchword doctor`: looks at everything an installation depends on, changes nothing, and says what to do.
 
+mod admission;
 mod configuration;
 mod database;
 mod files;
@@ -103,6 +104,9 @@ async fn data(config: &Config, env: &[(String, String)], now: UnixMillis) -> Vec
     let check = found.kept.as_ref().and_then(|kept| kept.master);
     findings.push(keys::master(keyring::find_master(config, env, check), check.is_some()));
     if let Some(kept) = &found.kept {
+        // The clock that counts.
+        let now = found.engine.clock().unwrap_or(now);
+        findings.extend(admission::judge(kept));
         findings.push(keys::clock(kept, now));
         findings.extend(keys::signing(&kept.keys, config.keys.schedule(&config.tokens).as_ref(), now));
     }

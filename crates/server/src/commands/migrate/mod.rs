@@ -9,8 +9,10 @@ use store::{Moved, Transfer};
 use super::output::{line, table};
 use super::start::wrong;
 use crate::app::StartError;
+use crate::clock::{Clock, TOLERANCE};
 use crate::config::{Config, Database};
 use crate::keyring::MASTER_KEY_VARIABLE;
+use crate::moments::moment;
 use progress::Bar;
 
 #[derive(clap::Args)]
@@ -39,6 +41,9 @@ pub async fn run(migrate: Migrate, config: &Config, env: &[(String, String)]) ->
     let (from, to) = (place(migrate.from).map_err(wrong)?, place(migrate.to).map_err(wrong)?);
     let transfer = Transfer { from: from.0.clone(), to: to.0 };
     let id = crate::random::bytes();
+    let judged = transfer.clone();
+    let clocks = tokio::task::spawn_blocking(move || refuse_slow_clock(&judged));
+    clocks.await.map_err(|error| wrong(format!("looking at the clocks failed: {error}")))??;
     let moved = tokio::task::spawn_blocking(move || {
         let mut bar = Bar::new();
         let moved = transfer.run(id, &mut |progress| bar.show(progress));
@@ -56,6 +61,33 @@ pub async fn run(migrate: Migrate, config: &Config, env: &[(String, String)]) ->
     };
     line(format!("Start the server with that database, {key}, and the same public URL."));
     Ok(ExitCode::SUCCESS)
+}
+
+/// Whether the clock that is to count from now on is far behind what the source has seen: no server would start there. Once
+/// a move has begun it is finished all the same, and whatever else is wrong is told by the move itself.
+fn refuse_slow_clock(transfer: &Transfer) -> Result<(), StartError> {
+    let now = Clock::wall();
+    let Ok(source) = store::inspect(&transfer.from, now) else { return Ok(()) };
+    let Some(kept) = source.kept.filter(|kept| kept.moving.is_none()) else { return Ok(()) };
+    let (whose, says) = match &transfer.to {
+        store::Database::File(_) => ("this machine's clock", Clock::wall()),
+        server @ store::Database::Server(_) => {
+            let Some(clock) = store::inspect(server, now).ok().and_then(|target| target.engine.clock()) else {
+                return Ok(());
+            };
+            ("the target's clock", clock)
+        }
+    };
+    match kept.clock_floor {
+        Some(floor) if floor.since(says) > TOLERANCE => Err(wrong(format!(
+            "{whose} says {}, but the installation has already seen {}: no server would start there. Set the clock of \
+             whichever is wrong; if it is the installation that has seen a wrong time, stop its server and run \
+             `watchword danger-reset-clock` on it. Nothing was changed",
+            moment(says),
+            moment(floor)
+        ))),
+        _ => Ok(()),
+    }
 }
 
 pub async fn reopen(reopen: Reopen, config: &Config) -> Result<ExitCode, StartError> {
