@@ -78,17 +78,13 @@ async fn forget_offers(sql: Sql<'_>) -> Result<(), Error> {
 /// A position in the log that was reached since must come before what is new, and is not one of this log any more. On
 /// PostgreSQL that is the number of a transaction: one of another cluster may never be reached in this one.
 async fn read_on(sql: Sql<'_>) -> Result<(), Error> {
-    let draw = sql.either(
-        "update meta set value = random() & 9223372036854775807 where name = 'revocations_source'",
-        "update meta set value = (random() * 9007199254740991)::bigint where name = 'revocations_source'",
-    );
-    sql.run(draw, &[]).await?;
     if let Sql::Postgres(_) = sql {
         sql.run("update revocations set xid = pg_current_xact_id()", &[]).await?;
-        if sql.one("select 1 where to_regclass('log_life') is not null", &[], |_| Ok(())).await?.is_some() {
-            sql.run("delete from log_life", &[]).await?;
-        }
+        // Whoever reads the log next draws anew.
+        sql.run("delete from log_life", &[]).await?;
     } else {
+        let draw = "update meta set value = random() & 9223372036854775807 where name = 'revocations_source'";
+        sql.run(draw, &[]).await?;
         let raise = "update sqlite_sequence set seq = seq + $1 where name = 'revocations'";
         if sql.run(raise, &[&LEAP]).await? == 0 {
             sql.run("insert into sqlite_sequence (name, seq) values ('revocations', $1)", &[&LEAP]).await?;

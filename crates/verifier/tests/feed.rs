@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may")]
 
 use std::collections::HashMap;
+use std::fmt::Write;
 
 use serde_json::{Value, json};
 use verifier::feed::{Frame, Frames, Freshness, Position, Watermark};
@@ -18,7 +19,10 @@ fn bytes(hex: &Value) -> Vec<u8> {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        write!(text, "{byte:02x}").unwrap();
+        text
+    })
 }
 
 /// A frame that came in when the clock stood at zero, as the vectors write it.

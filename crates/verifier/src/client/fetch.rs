@@ -161,9 +161,8 @@ impl Incoming {
     /// What comes next, within so long; `None` at the end.
     pub(super) async fn next(&mut self, patience: Duration) -> Result<Option<Bytes>, FetchError> {
         loop {
-            let frame = match timeout(patience, self.body.frame()).await {
-                Ok(frame) => frame,
-                Err(_) => return Err(FetchError::Slow { uri: self.uri.clone(), seconds: patience.as_secs() }),
+            let Ok(frame) = timeout(patience, self.body.frame()).await else {
+                return Err(FetchError::Slow { uri: self.uri.clone(), seconds: patience.as_secs() });
             };
             let Some(frame) = frame else { return Ok(None) };
             let frame =

@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderValue, Uri};
 use tokio::sync::{Notify, watch};
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 
 use super::fetch::{Fetch, FetchError, Incoming};
 use super::issuer::ConnectError;
@@ -176,8 +176,7 @@ impl Following {
                     applied.is_news = true;
                 }
                 Frame::Watermark(watermark) if applied.is_whole => self.go_on_from(&watermark),
-                Frame::Watermark(_) => {}
-                Frame::End => {}
+                Frame::Watermark(_) | Frame::End => {}
                 Frame::Unknown => applied.is_whole = false,
             }
         }
@@ -250,7 +249,7 @@ async fn ask_on(following: Weak<Following>) {
         drop(this);
         let soon = async {
             news.notified().await;
-            sleep(SOON).await;
+            rest(SOON).await;
         };
         let _ = timeout(wait, soon).await;
     }
@@ -269,7 +268,7 @@ async fn listen_on(following: Weak<Following>) {
             while this.clock.passed_ms() < until {
                 match this.ask(this.pace()).await {
                     Ok(()) => pause = Pause::default(),
-                    Err(_) => sleep(pause.next(this.pace())).await,
+                    Err(_) => rest(pause.next(this.pace())).await,
                 }
             }
         }
@@ -281,7 +280,7 @@ async fn listen_on(following: Weak<Following>) {
         }
         let wait = pause.next(this.pace());
         drop(this);
-        sleep(wait).await;
+        rest(wait).await;
     }
 }
 
@@ -294,8 +293,13 @@ impl Pause {
         let pause = (FIRST_PAUSE * (1 << self.0.min(16))).min(longest);
         self.0 = self.0.saturating_add(1);
         let random = RandomState::new().build_hasher().finish() % 1_000;
-        pause - pause * u32::try_from(random).unwrap_or(0) / 2_000
+        pause.saturating_sub(pause * u32::try_from(random).unwrap_or(0) / 2_000)
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "there is no event that ends a pause")]
+async fn rest(time: Duration) {
+    tokio::time::sleep(time).await;
 }
 
 /// The last watermark of an answer that was not cut off.

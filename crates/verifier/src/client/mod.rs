@@ -104,7 +104,7 @@ impl Verifier {
             (WhenStale::Introspect, Some(sessions)) => sessions.introspect(token).await,
             (WhenStale::Deny | WhenStale::Introspect, _) => Err(unavailable),
             (WhenStale::UntilExp, _) => {
-                if self.0.admitted_stale.fetch_add(1, Ordering::Relaxed) % LOG_EVERY == 0 {
+                if self.0.admitted_stale.fetch_add(1, Ordering::Relaxed).is_multiple_of(LOG_EVERY) {
                     tracing::warn!("tokens are accepted although it is not known what was withdrawn");
                 }
                 Ok(())
