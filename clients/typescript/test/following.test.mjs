@@ -1,0 +1,246 @@
+// Following the revocations of an issuer that behaves as a test wants: what proves, what does not, and when it is asked.
+
+import assert from "node:assert/strict";
+import { it } from "node:test";
+
+import { Verifier } from "@watchword/verifier";
+
+import { claims, codeOf, frame, idOf, issuer, manualClocks, NOW, sessionFrame, SID, u32, u64, until, USER, watermark } from "./support/issuer.mjs";
+
+const OTHER = "0190a5c4-7d2e-7000-8000-000000000002";
+const QUESTIONS = "/revocations";
+const STREAM = "/revocations/stream";
+
+/** An issuer with a feed: `said` answers questions; `tell` speaks on the streams that are open. */
+async function feed(t, said = () => [watermark()]) {
+  const own = await issuer(t);
+  const streams = new Set();
+  const bytes = (response, parts) => response.writeHead(200, { "content-type": "application/vnd.watchword.revocations" }).end(Buffer.concat(parts));
+  Object.assign(own, { said, questions: [], streams, tell: (...parts) => streams.forEach((stream) => stream.write(Buffer.concat(parts))) });
+  own.routes[QUESTIONS] = (request, response) => {
+    own.questions.push({ at: performance.now(), ...Object.fromEntries(new URL(request.url, own.url).searchParams), credential: request.headers.authorization });
+    bytes(response, own.said(own.questions.length));
+  };
+  own.routes[STREAM] = (_, response) => {
+    response.writeHead(200).write(watermark());
+    streams.add(response);
+    response.once("close", () => streams.delete(response));
+  };
+  return own;
+}
+
+async function follow(t, own, options = {}) {
+  const warnings = [];
+  const all = { follow: "wwv_test", retryForMs: 0, onWarning: (message) => warnings.push(message), ...options };
+  const verifier = await Verifier.fromIssuer(own.url, all);
+  t.after(() => verifier.close());
+  return { verifier, warnings, judge: (more, at, how) => codeOf(verifier.verify(own.token(more, at), how)) };
+}
+
+it("nothing is ready before the first answer is whole and understood", async (t) => {
+  for (const [bad, message] of [
+    [[sessionFrame(SID)], /cut off/],
+    [[watermark().subarray(0, -1)], /cut off/],
+    [[watermark(), frame(0x11)], /cut off/],
+    [[], /cut off/],
+    [[frame(0x77, "later"), watermark()], /does not know/],
+  ]) {
+    await assert.rejects(follow(t, await feed(t, () => bad)), { message });
+  }
+  const own = await feed(t);
+  own.routes[QUESTIONS] = (_, response) => response.writeHead(401).end();
+  await assert.rejects(follow(t, own, { retryForMs: 10_000 }), { status: 401 });
+  assert.equal(own.asked[QUESTIONS], 1, "another try would not help");
+});
+
+it("questions say who asks and where to go on", async (t) => {
+  const own = await feed(t, (count) => [watermark(`p${count}`)]);
+  await follow(t, own, { name: "orders-1", boundMs: 60 });
+  await until(() => own.questions.length > 2);
+  const [first, second] = own.questions;
+  assert.deepEqual([first.credential, first.name, first.position, first.wait], ["Bearer wwv_test", "orders-1", undefined, "0"]);
+  assert.match(second.position, /^p1$/);
+});
+
+it("a third of the bound passes between two questions, and less than 50 ms between news and a question", async (t) => {
+  const own = await feed(t);
+  const { judge } = await follow(t, own, { boundMs: 1_200 });
+  await until(() => own.questions.length === 4);
+  const [one, two, three] = own.questions.slice(1).map(({ at }) => at);
+  for (const gap of [two - one, three - two]) assert.ok(gap >= 390 && gap < 800, `${gap}`);
+  await until(() => own.streams.size === 1);
+  const told = performance.now();
+  own.tell(sessionFrame(SID), watermark("p9"));
+  await until(() => own.questions.length === 5);
+  assert.ok(own.questions[4].at - told < 150, `${own.questions[4].at - told}`);
+  assert.equal(own.questions[4].position, "p9");
+  assert.equal(await judge(), "revoked");
+});
+
+it("each kind of entry refuses what it is about, and nothing else", async (t) => {
+  const at = Date.now();
+  const user = idOf(USER);
+  for (const [entry, refuses, admits] of [
+    [sessionFrame(SID), {}, { sid: OTHER }],
+    [frame(2, u32(600), user, u64(2)), { uep: 1 }, { uep: 2 }],
+    [frame(4, u32(600), u64(at)), {}, { rat: at + 1 }],
+    [frame(5, u32(600), u64(at), "web"), {}, { client_id: "other" }],
+  ]) {
+    const own = await feed(t, () => [entry, watermark()]);
+    const { judge } = await follow(t, own);
+    assert.equal(await judge(refuses, at), "revoked");
+    assert.equal(await judge(admits, at), "accepted");
+  }
+  const own = await feed(t, () => [frame(3, u32(600), "k1"), watermark()]);
+  assert.equal(await (await follow(t, own)).judge({}, at), "revoked");
+});
+
+it("time passes by the clock that says more of it, and what is dated is judged by the issuer's", async (t) => {
+  const own = await feed(t, () => [watermark("p1", { now: NOW })]);
+  own.routes[STREAM] = (_, response) => response.writeHead(503).end();
+  const clocks = manualClocks();
+  const { verifier, judge } = await follow(t, own, { clocks, boundMs: 3_600_000 * 3 });
+  const old = { rat: NOW - 500_000, iat: NOW / 1_000 - 500, exp: NOW / 1_000 + 36_000 };
+  assert.equal(verifier.age(), 0);
+  assert.equal(await judge(old, NOW), "accepted");
+  clocks.at.steady += 7_200_000;
+  assert.equal(verifier.age(), 7_200_000);
+  clocks.at.wall += 10_800_001;
+  assert.equal(verifier.age(), 10_800_001, "the machine slept");
+  assert.equal(await judge(old, NOW), "stale");
+  assert.equal(await judge(old, NOW + 10_000_000), "stale");
+  assert.equal(await judge({}, NOW + 10_800_000), "accepted", "it proves by itself that it was live");
+  assert.equal(await judge({ rat: NOW + 10_800_001 + 4_000 }, NOW + 10_800_000), "stale", "a clock was set: it proves nothing");
+  assert.equal(await judge({}, NOW + 10_190_000), "expired");
+});
+
+it("each way to go on while the issuer is silent is the route's choice", async (t) => {
+  const own = await feed(t, () => [watermark("p1", { now: NOW })]);
+  const clocks = manualClocks();
+  const { verifier, judge, warnings } = await follow(t, own, { clocks, boundMs: 3_600_000 * 3 });
+  clocks.advance(3_600_000 * 3 + 1);
+  const now = NOW + 3_600_000 * 3 + 1;
+  const old = { exp: now / 1_000 + 600 };
+  old.exp = Math.floor(old.exp);
+  assert.equal(await judge(old, NOW), "stale");
+  assert.equal(await judge(old, NOW, { whenStale: "deny" }), "unavailable");
+  assert.equal(await judge(old, NOW, { whenStale: "until_exp" }), "accepted");
+  assert.equal(await judge({}, NOW, { whenStale: "until_exp" }), "expired");
+  assert.equal(verifier.admittedStale, 1);
+  assert.match(warnings.join(), /although it is not known/);
+
+  const shown = [];
+  own.routes["/session"] = (request, response) => {
+    shown.push(request.headers.authorization);
+    response.end(JSON.stringify({ read_at: now }));
+  };
+  const all = await Promise.all(Array.from({ length: 10 }, () => judge(old, NOW, { whenStale: "introspect" })));
+  assert.deepEqual(new Set(all), new Set(["accepted"]));
+  assert.equal(await judge(old, NOW, { whenStale: "introspect" }), "accepted");
+  assert.equal(shown.length, 1, "one question for all");
+  assert.match(shown[0], /^Bearer ey/);
+
+  own.routes["/session"] = (_, response) => response.writeHead(401).end();
+  assert.equal(await judge({ ...old, sid: OTHER }, NOW, { whenStale: "introspect" }), "revoked");
+  own.routes["/session"] = (_, response) => response.writeHead(500).end();
+  assert.equal(await judge({ ...old, sid: USER }, NOW, { whenStale: "introspect" }), "unavailable");
+});
+
+it("an answer with something unknown in it is heeded, and the next without proves again", async (t) => {
+  const own = await feed(t);
+  const { verifier, judge } = await follow(t, own, { boundMs: 300 });
+  own.said = () => [sessionFrame(SID), frame(0x77, "later"), watermark("p7")];
+  await until(() => verifier.age() > 300);
+  assert.equal(await judge(), "revoked");
+  assert.equal(await judge({ sid: OTHER }, Date.now() - 60_000), "stale");
+  own.said = () => [watermark("p8")];
+  await until(() => verifier.age() < 200);
+  assert.equal(await judge({ sid: OTHER }, Date.now() - 60_000), "accepted");
+  assert.ok(own.questions.some(({ position }) => position === "p7"));
+});
+
+it("where streams are held back, questions wait instead", { timeout: 20_000 }, async (t) => {
+  const own = await feed(t);
+  own.routes[STREAM] = (_, response) => {
+    // A proxy that keeps all to itself until the end.
+    response.writeHead(200).write(watermark());
+    own.streams.add(response);
+    response.once("close", () => own.streams.delete(response));
+  };
+  const { judge } = await follow(t, own, { boundMs: 900 });
+  await until(() => own.streams.size === 1);
+  assert.ok(own.questions.every(({ wait }) => wait === "0"));
+  own.said = () => [sessionFrame(SID), watermark("p2")];
+  await until(() => own.questions.some(({ wait }) => wait === "300"));
+  assert.equal(own.streams.size, 0);
+  assert.equal(await judge(), "revoked");
+});
+
+it("where there are no streams at all, questions wait instead", { timeout: 20_000 }, async (t) => {
+  const own = await feed(t);
+  own.routes[STREAM] = (_, response) => response.writeHead(404).end();
+  await follow(t, own, { boundMs: 300 });
+  await until(() => own.questions.some(({ wait }) => wait === "100"));
+  assert.equal(own.asked[STREAM], 3);
+});
+
+it("a stream that is not held back is kept, although a question was quicker", async (t) => {
+  const own = await feed(t);
+  await follow(t, own, { boundMs: 300 });
+  await until(() => own.streams.size === 1);
+  const news = [sessionFrame(SID), watermark("p2")];
+  own.said = () => news;
+  const asked = own.questions.length;
+  await until(() => own.questions.length > asked + 1);
+  own.tell(...news);
+  const told = performance.now();
+  await until(() => performance.now() > told + 1_300);
+  assert.equal(own.asked[STREAM], 1);
+});
+
+it("after failures the pauses grow, up to a third of the bound, and Retry-After is heeded", async (t) => {
+  const own = await feed(t);
+  const good = own.routes[QUESTIONS];
+  const { warnings, verifier } = await follow(t, own, { boundMs: 900 });
+  const failed = [];
+  own.routes[QUESTIONS] = (_, response) => {
+    failed.push(performance.now());
+    response.writeHead(503, failed.length === 7 ? { "retry-after": "1" } : {}).end();
+  };
+  await until(() => failed.length === 8);
+  const gaps = failed.slice(1).map((at, index) => at - failed[index]);
+  assert.ok(gaps[0] >= 24 && gaps[0] < 150, `${gaps}`);
+  for (const gap of gaps.slice(3, 6)) assert.ok(gap >= 140 && gap < 450, `${gaps}`);
+  assert.ok(gaps[6] >= 990, `${gaps}`);
+  own.routes[QUESTIONS] = good;
+  await until(() => verifier.age() < 300);
+  assert.deepEqual(warnings.map((warning) => warning.replace(/:.*/, "")), ["the revocations cannot be asked for", "the issuer tells of revocations again"]);
+});
+
+it("who waits for a session hears of its end, of a silence that hides it, and of the verifier's own end", async (t) => {
+  const own = await feed(t);
+  const { verifier } = await follow(t, own, { boundMs: 300 });
+  const ended = [];
+  const wait = (name, more, options) => verifier.untilWithdrawn(claims(own.url, Date.now(), more), options).then(() => ended.push(name));
+  const leaver = new AbortController();
+  const short = Math.floor(Date.now() / 1_000) + 1;
+  const all = [wait("withdrawn"), wait("unheard", { sid: OTHER, exp: short }), wait("closed", { sid: USER }), wait("left", { sid: USER }, { signal: leaver.signal })];
+  await until(() => own.streams.size === 1);
+  assert.deepEqual(ended, []);
+  leaver.abort();
+  await all[3];
+  own.tell(sessionFrame(SID), watermark("p2"));
+  await all[0];
+  assert.deepEqual(ended, ["left", "withdrawn"]);
+
+  const good = own.routes[QUESTIONS];
+  own.routes[QUESTIONS] = (_, response) => response.writeHead(503).end();
+  await until(() => verifier.age() > 1_000);
+  assert.deepEqual(ended, ["left", "withdrawn"]);
+  own.routes[QUESTIONS] = good;
+  await all[1];
+  verifier.close();
+  await all[2];
+  assert.deepEqual(ended, ["left", "withdrawn", "unheard", "closed"]);
+  await verifier.untilWithdrawn(claims(own.url));
+});
