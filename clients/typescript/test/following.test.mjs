@@ -77,6 +77,25 @@ it("a third of the bound passes between two questions, and less than 50 ms betwe
   assert.equal(await judge(), "revoked");
 });
 
+it("what comes on a stream holds within milliseconds", async (t) => {
+  const own = await feed(t);
+  const { verifier } = await follow(t, own);
+  await until(() => own.streams.size === 1);
+  const elapsed = [];
+  for (let number = 0; number < 50; number += 1) {
+    const sid = `0190a5c4-7d2e-7000-8000-${String(number).padStart(12, "0")}`;
+    const withdrawn = verifier.untilWithdrawn(claims(own.url, Date.now(), { sid }));
+    const begun = performance.now();
+    own.tell(sessionFrame(sid), watermark("p2"));
+    await withdrawn;
+    elapsed.push(performance.now() - begun);
+  }
+  elapsed.sort((one, other) => one - other);
+  const [p50, max] = [elapsed[25], elapsed.at(-1)];
+  t.diagnostic(`from the issuer's socket to its effect: p50 ${p50.toFixed(2)} ms, max ${max.toFixed(2)} ms, of 50`);
+  assert.ok(p50 < 50 && max < 1_000, `${p50} ${max}`);
+});
+
 it("each kind of entry refuses what it is about, and nothing else", async (t) => {
   const at = Date.now();
   const user = idOf(USER);
