@@ -43,6 +43,9 @@ pub(crate) fn python_environment() -> PathBuf {
     root().join(".work/python")
 }
 
+/// The folder of the npm package, in the project's.
+pub(crate) const TYPESCRIPT: &str = "clients/typescript";
+
 /// WebAssembly with a libc, which the cryptographic library needs.
 pub(crate) const WASM: &str = "wasm32-wasip1";
 
