@@ -25,9 +25,9 @@ export interface Options {
   readonly leewaySeconds?: number;
   /** How long keys are used while the issuer cannot be asked for newer ones. Else an hour. */
   readonly keysStaleForMs?: number;
-  /** How many verified tokens are remembered, about 3 kB each. Else 10,000. */
+  /** How many verified tokens are remembered, about 2 kB each. Else 10,000. */
   readonly cachedTokens?: number;
-  /** How many withdrawn sessions and users are remembered, about 100 bytes each. Beyond that more is refused than was asked for. Else 1,000,000. */
+  /** How many withdrawn sessions and users are remembered, 60 to 150 bytes each. Beyond that more is refused than was asked for. Else 1,000,000. */
   readonly capacity?: number;
   /** How long to go on trying while the issuer does not answer, so that both may be started at once. Else 10,000. */
   readonly retryForMs?: number;

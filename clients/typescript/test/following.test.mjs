@@ -96,6 +96,19 @@ it("what comes on a stream holds within milliseconds", async (t) => {
   assert.ok(p50 < 50 && max < 1_000, `${p50} ${max}`);
 });
 
+it("an answer with very much in it is heeded to its end, and keeps nobody waiting for long", async (t) => {
+  const sids = Array.from({ length: 60_000 }, (_, number) => `0190a5c4-7d2e-7000-8000-${String(number).padStart(12, "0")}`);
+  const frames = sids.map((sid) => sessionFrame(sid));
+  const own = await feed(t, () => [...frames, watermark()]);
+  const turns = [performance.now()];
+  const counting = setInterval(() => turns.push(performance.now()));
+  const { judge } = await follow(t, own);
+  clearInterval(counting);
+  for (const at of [0, 4_999, 5_000, 30_000, 59_999]) assert.equal(await judge({ sid: sids[at] }), "revoked");
+  assert.equal(await judge({ sid: USER }), "accepted");
+  assert.ok(turns.length > 10, `${turns.length}`);
+});
+
 it("each kind of entry refuses what it is about, and nothing else", async (t) => {
   const at = Date.now();
   const user = idOf(USER);

@@ -17,6 +17,13 @@ export interface Follower {
   readonly boundMs: number;
 }
 
+/** What has come in: whether all of it was understood and something of it was new, and how many entries it had. */
+interface Applied {
+  readonly isWhole: boolean;
+  readonly isNew: boolean;
+  readonly entries: number;
+}
+
 export class Following {
   readonly waiters: Waiters;
   readonly #client: IssuerClient;
@@ -85,7 +92,7 @@ export class Following {
     if (watermark === undefined) throw new FetchError("the answer was cut off");
     const frames = new Frames();
     frames.push(bytes);
-    const { isWhole, isNew } = this.#apply(frames, watermark.now);
+    const { isWhole, isNew } = await this.#applyAll(frames, watermark.now);
     this.#position = watermark.position;
     if (!isWhole) throw new ConnectError("the issuer tells of something that this version does not know; renew this package");
     this.#learn(asked, watermark);
@@ -131,10 +138,23 @@ export class Following {
     return hasSpoken;
   }
 
+  /** Heeds a whole answer, of which there may be so much that others want their turn meanwhile. */
+  async #applyAll(frames: Frames, now: number): Promise<Applied> {
+    const all = { isWhole: true, isNew: false, entries: 0 };
+    for (;;) {
+      const { isWhole, isNew, entries } = this.#apply(frames, now, AT_ONCE);
+      [all.isWhole, all.isNew, all.entries] = [all.isWhole && isWhole, all.isNew || isNew, all.entries + entries];
+      if (frames.isBetween()) return all;
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  }
+
   /** Heeds what has come in, by the issuer's clock. */
-  #apply(frames: Frames, now: number): { isWhole: boolean; isNew: boolean; entries: number } {
+  #apply(frames: Frames, now: number, most = Infinity): Applied {
     const applied = { isWhole: true, isNew: false, entries: 0 };
-    for (let frame = frames.next(); frame !== undefined; frame = frames.next()) {
+    for (let count = 0; count < most; count += 1) {
+      const frame = frames.next();
+      if (frame === undefined) break;
       if (frame.type === "unknown") applied.isWhole = false;
       else if (frame.type === "watermark") this.#position = frame.position;
       else if (frame.type !== "end") {
@@ -229,6 +249,9 @@ const STREAM_LAG_MS = 1_000;
 /** The longest answer, in bytes: some three million entries. And how long it may take in all. */
 const MAX_BYTES = 64 * 2 ** 20;
 const LONGEST_MS = 60_000;
+
+/** How many frames are heeded before others have their turn. */
+const AT_ONCE = 5_000;
 
 /** After how many streams in a row that said nothing to go on without one, and for how long. */
 const SILENT_STREAMS = 3;

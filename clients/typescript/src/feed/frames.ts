@@ -50,12 +50,15 @@ export class Frames {
 }
 
 /** The last watermark of an answer that was not cut off. */
-export function lastWatermark(answer: Uint8Array): Watermark | undefined {
-  const frames = new Frames();
-  frames.push(answer);
-  let last: Frame | undefined;
-  for (let frame = frames.next(); frame !== undefined; frame = frames.next()) last = frame;
-  return frames.isBetween() && last?.type === "watermark" ? last : undefined;
+export function lastWatermark(answer: Buffer): Watermark | undefined {
+  let [last, at] = [0, 0];
+  while (at + HEAD <= answer.length) {
+    last = at;
+    at += HEAD + answer.readUInt16BE(at + 1);
+  }
+  if (at !== answer.length || at === 0) return undefined;
+  const frame = decode(answer.readUInt8(last), answer.subarray(last + HEAD));
+  return frame?.type === "watermark" ? frame : undefined;
 }
 
 /** Whether a text can be a position. */
