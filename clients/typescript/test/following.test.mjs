@@ -1,6 +1,9 @@
 // Following the revocations of an issuer that behaves as a test wants: what proves, what does not, and when it is asked.
 
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import { it } from "node:test";
 
 import { Verifier } from "@watchword/verifier";
@@ -12,8 +15,8 @@ const QUESTIONS = "/revocations";
 const STREAM = "/revocations/stream";
 
 /** An issuer with a feed: `said` answers questions; `tell` speaks on the streams that are open. */
-async function feed(t, said = () => [watermark()]) {
-  const own = await issuer(t);
+async function feed(t, said = () => [watermark()], tls = undefined) {
+  const own = await issuer(t, undefined, tls);
   const streams = new Set();
   const bytes = (response, parts) => response.writeHead(200, { "content-type": "application/vnd.watchword.revocations" }).end(Buffer.concat(parts));
   Object.assign(own, { said, questions: [], streams, tell: (...parts) => streams.forEach((stream) => stream.write(Buffer.concat(parts))) });
@@ -275,4 +278,25 @@ it("who waits for a session hears of its end, of a silence that hides it, and of
   await all[2];
   assert.deepEqual(ended, ["left", "withdrawn", "unheard", "closed"]);
   await verifier.untilWithdrawn(claims(own.url));
+});
+
+it("over https too, if the authority is trusted; and the process can end", { timeout: 30_000 }, async (t) => {
+  const file = (name) => readFileSync(new URL(`../../../tests/support/postgres/tls/${name}`, import.meta.url));
+  const own = await feed(t, () => [sessionFrame(OTHER), watermark()], { cert: file("server.pem"), key: file("server.key.pem") });
+  await assert.rejects(follow(t, own), { name: "FetchError", message: /certificate/ });
+  const { judge } = await follow(t, own, { ca: file("authority.pem") });
+  assert.equal(await judge(), "accepted");
+  assert.equal(await judge({ sid: OTHER }), "revoked");
+
+  const program = `
+    import { Verifier } from "@watchword/verifier";
+    const verifier = await Verifier.fromIssuer("${own.url}", { follow: "wwv_test", ca: ${JSON.stringify(file("authority.pem").toString())} });
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    console.log(verifier.age() < 5000);
+  `;
+  const child = spawn(process.execPath, ["--input-type=module", "--eval", program], { cwd: new URL("..", import.meta.url), timeout: 20_000 });
+  let printed = "";
+  for (const output of [child.stdout, child.stderr]) output.on("data", (text) => (printed += text));
+  const [code] = await once(child, "close");
+  assert.deepEqual([code, printed], [0, "true\n"]);
 });

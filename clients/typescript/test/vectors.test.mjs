@@ -105,6 +105,13 @@ for (const history of read("histories.json")) {
   });
 }
 
+it("the issuer's clock is known by the question that was sent last, whichever answer comes last", () => {
+  const freshness = new Freshness();
+  freshness.learn(2_000, { age: 0, now: 500_000 });
+  freshness.learn(1_000, { age: 0, now: 600_000 });
+  assert.deepEqual(freshness.at(3_000), { age: 1_000, now: 501_000 });
+});
+
 it("a position is only what can stand in a URL", () => {
   for (const good of ["a", "1.db.747:4:2,3", "~_-.", "p".repeat(2_048)]) assert.ok(isPosition(good), good);
   for (const bad of ["", " ", "a b", "a&b", "a%20", "é", "a\n", "p".repeat(2_049)]) assert.ok(!isPosition(bad), bad);

@@ -2,6 +2,7 @@
 
 import { createHmac, generateKeyPairSync, sign } from "node:crypto";
 import { createServer } from "node:http";
+import { createServer as createTlsServer } from "node:https";
 import { once } from "node:events";
 
 /** Milliseconds of an issuer's clock that has nothing to do with this machine's. */
@@ -43,11 +44,11 @@ export function claims(issuer, at = Date.now(), more = {}) {
   return { iss: issuer, aud: issuer, sub: USER, sid: SID, iat, exp: iat + 600, auth_time: iat, uep: 1, rat: at, ...rest, ...more };
 }
 
-/** Serves until the test ends. `routes` answer by path, and may be exchanged while it runs; `asked` counts. */
-export async function issuer(t, keys = [keyPair("EdDSA", "k1")]) {
+/** Serves until the test ends. `routes` answer by path, and may be exchanged while it runs; `asked` counts. With `tls` on https. */
+export async function issuer(t, keys = [keyPair("EdDSA", "k1")], tls = undefined) {
   const own = { keys, asked: {}, routes: {}, url: "" };
   const json = (value) => (_, response) => response.setHeader("content-type", "application/json").end(JSON.stringify(value));
-  const server = createServer((request, response) => {
+  const server = (tls ? createTlsServer : createServer)(tls ?? {}, (request, response) => {
     const path = request.url.split("?")[0];
     own.asked[path] = (own.asked[path] ?? 0) + 1;
     const route = own.routes[path];
@@ -59,7 +60,7 @@ export async function issuer(t, keys = [keyPair("EdDSA", "k1")]) {
     server.closeAllConnections();
     server.close();
   });
-  own.url = `http://127.0.0.1:${server.address().port}`;
+  own.url = `${tls ? "https://localhost" : "http://127.0.0.1"}:${server.address().port}`;
   own.metadata = {
     issuer: own.url,
     jwks_uri: `${own.url}/jwks`,
