@@ -27,7 +27,7 @@ export interface Options {
   readonly keysStaleForMs?: number;
   /** How many verified tokens are remembered, about 2 kB each. Else 10,000. */
   readonly cachedTokens?: number;
-  /** How many withdrawn sessions and users are remembered, 60 to 150 bytes each. Beyond that more is refused than was asked for. Else 1,000,000. */
+  /** How many withdrawn sessions and users are remembered, 60 to 150 bytes each; beyond that more is refused. Else 1,000,000. */
   readonly capacity?: number;
   /** How long to go on trying while the issuer does not answer, so that both may be started at once. Else 10,000. */
   readonly retryForMs?: number;

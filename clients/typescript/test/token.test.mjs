@@ -179,3 +179,18 @@ it("every character of a token counts", async (t) => {
   }
   assert.equal(await judge(token), "accepted");
 });
+
+it("a route may demand a login within so many seconds, and says so", async (t) => {
+  const { own, verifier } = await setUp(t);
+  const at = Math.floor(Date.now() / 1_000);
+  const enter = (auth_time) => verifier.authenticate([`Bearer ${own.token({ auth_time })}`], { authenticatedWithinSeconds: 600 });
+  assert.equal((await enter(at - 600)).subject, claims(own.url).sub);
+  for (const late of [at - 700, undefined]) {
+    await assert.rejects(enter(late), (rejection) => {
+      const { status, headers } = rejection.answer();
+      assert.deepEqual([rejection.code, status], ["insufficient_user_authentication", 401]);
+      assert.match(headers["www-authenticate"], /^Bearer error="insufficient_user_authentication", .*, max_age="600"$/);
+      return true;
+    });
+  }
+});

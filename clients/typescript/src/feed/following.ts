@@ -93,7 +93,6 @@ export class Following {
     const frames = new Frames();
     frames.push(bytes);
     const { isWhole, isNew } = await this.#applyAll(frames, watermark.now);
-    this.#position = watermark.position;
     if (!isWhole) throw new ConnectError("the issuer tells of something that this version does not know; renew this package");
     this.#learn(asked, watermark);
     if (isNew && stream !== undefined && entries === stream.entries) this.#expectOnStream(stream, entries);
@@ -241,7 +240,7 @@ const LEAST_PATIENCE_MS = 250;
 const QUIET_MS = 3_000;
 
 /** How soon news on a stream is acknowledged: within 50 ms, question and all. */
-const SOON_MS = 40;
+const SOON_MS = 30;
 
 /** By how much a stream may be behind the questions. */
 const STREAM_LAG_MS = 1_000;
