@@ -20,8 +20,13 @@ pub(crate) enum Bench {
     Verifier,
     /// The revoked set alone: time and memory with up to ten million entries
     Revoked,
-    /// The embedded database: refreshes per second, one commit for many and one commit for each
-    Store,
+    /// The store on either database: logins, refreshes and reads per second beside the database alone, how soon a
+    /// revocation is known to another node, and what sessions cost and weigh when there are many
+    Store {
+        /// With five million sessions too; takes up to half an hour, and 8 GB of disk
+        #[arg(long)]
+        large: bool,
+    },
 }
 
 impl Bench {
@@ -31,11 +36,13 @@ impl Bench {
             Self::Token { json } => &TOKEN[..TOKEN.len() - if json { 0 } else { 2 }],
             Self::Verifier => &["bench", "--package", "watchword-verifier", "--bench", "check"],
             Self::Revoked => &["bench", "--package", "watchword-verifier", "--bench", "revoked"],
-            Self::Store => &["run", "--release", "--package", "watchword-store", "--example", "rotates"],
+            Self::Store { large } => &STORE[..STORE.len() - if large { 0 } else { 2 }],
         };
         vec![Step::new("bench", move || passes(cargo(arguments)))]
     }
 }
+
+const STORE: &[&str] = &["bench", "--package", "watchword-store", "--bench", "store", "--", "--large"];
 
 const TOKEN: &[&str] =
     &["bench", "--package", "watchword-verifier", "--bench", "token", "--bench", "allocations", "--", "--json"];

@@ -35,6 +35,12 @@ pub(crate) fn has_postgres() -> bool {
         || versions.map(|version| version.path().join("bin/initdb")).any(|file| file.is_file())
 }
 
+/// Whether the library that gives a process another clock is where Debian puts it.
+pub(crate) fn has_faketime() -> bool {
+    let folders = std::fs::read_dir("/usr/lib").into_iter().flatten().flatten();
+    folders.map(|folder| folder.path().join("faketime/libfaketimeMT.so.1")).any(|file| file.is_file())
+}
+
 /// The names under which browsers of the Chromium family are installed.
 pub(crate) const CHROMIUM: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
 

@@ -6,7 +6,9 @@ use std::process::Command;
 
 use anyhow::{Context, bail};
 
-use crate::place::{CHROMIUM, TYPESCRIPT, WASI_HEADERS, WASM, has_postgres, program, python_environment, root};
+use crate::place::{
+    CHROMIUM, TYPESCRIPT, WASI_HEADERS, WASM, has_faketime, has_postgres, program, python_environment, root,
+};
 use crate::test::Part;
 
 /// Sets up what these parts need; what is there already is left alone.
@@ -34,7 +36,10 @@ fn debian_packages(parts: &[Part]) -> anyhow::Result<()> {
     let node = packages || wasm;
     let needs = [
         (POSTGRES, parts.contains(&Part::Rust) && !has_postgres()),
+        (FAKETIME, parts.contains(&Part::Rust) && !has_faketime()),
         ("valgrind", parts.contains(&Part::Rust) && program(&["valgrind"]).is_none()),
+        ("haproxy", parts.contains(&Part::Rust) && program(&["haproxy"]).is_none()),
+        ("systemd", parts.contains(&Part::Rust) && program(&["systemd-analyze"]).is_none()),
         ("python3-venv", python && !succeeds("python3", &["-c", "import venv, ensurepip"])),
         ("nodejs", node && program(&["node"]).is_none()),
         ("npm", packages && program(&["npm"]).is_none()),
@@ -158,6 +163,9 @@ fn done(command: &mut Command) -> anyhow::Result<()> {
 
 /// Debian's package of the server.
 const POSTGRES: &str = "postgresql";
+
+/// Debian's package of the library that gives a process another clock.
+const FAKETIME: &str = "libfaketime";
 
 /// The oldest Node that the packages run on.
 const NODE: u32 = 20;

@@ -18,7 +18,7 @@ pub(crate) struct Test {
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Part {
-    /// `cargo test`: units, documentation examples, and the server over HTTP, on `SQLite` and on `PostgreSQL`
+    /// `cargo test`: units, documentation examples, and the server over HTTP, on `SQLite`, on `PostgreSQL`, and on two nodes
     Rust,
     /// The token crate as WebAssembly
     Wasm,
@@ -44,7 +44,8 @@ impl Test {
         steps.push(Step::new("set-up", move || setup::run(&parts).into()));
         if rust {
             steps.push(Step::new("rust tests", rust_tests));
-            steps.push(Step::new("on postgresql", postgres_tests));
+            steps.push(Step::new("on postgresql", || postgres_tests("1")));
+            steps.push(Step::new("on two nodes", || postgres_tests("2")));
         }
         if wasm {
             steps.push(Step::new("webassembly", wasm_tests));
@@ -82,14 +83,15 @@ pub(crate) fn passes(mut command: Command) -> Ran {
 
 fn rust_tests() -> Ran {
     let mut tests = cargo(&["test", "--workspace", "--no-fail-fast"]);
-    tests.env_remove("WATCHWORD_TEST_DATABASE");
+    tests.env_remove("WATCHWORD_TEST_DATABASE").env_remove("WATCHWORD_TEST_NODES");
     counted::run(tests, Runner::Cargo)
 }
 
-/// The server over HTTP once more, with its data on PostgreSQL. The store's own tests run on both engines by themselves.
-fn postgres_tests() -> Ran {
+/// The server over HTTP once more, with its data on PostgreSQL, and each request answered by another of so many nodes. The
+/// store's own tests run on both engines by themselves.
+fn postgres_tests(nodes: &str) -> Ran {
     let mut tests = cargo(&["test", "--package", "watchword", "--test", "it", "--no-fail-fast"]);
-    tests.env("WATCHWORD_TEST_DATABASE", "postgres");
+    tests.env("WATCHWORD_TEST_DATABASE", "postgres").env("WATCHWORD_TEST_NODES", nodes);
     counted::run(tests, Runner::Cargo)
 }
 

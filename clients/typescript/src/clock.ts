@@ -10,8 +10,10 @@ export interface Clocks {
 
 export class Clock {
   readonly #clocks: Clocks;
-  /** The latest that the wall clock ever was ahead of the steady one. */
-  #ahead = -Infinity;
+  /** By how much the wall clock was ahead of the steady one when that was noticed last. */
+  #ahead = Infinity;
+  /** For how long the steady clock has stood still. */
+  #asleep = 0;
 
   constructor(clocks: Clocks = { steady: () => performance.now(), wall: () => Date.now() }) {
     this.#clocks = clocks;
@@ -28,12 +30,18 @@ export class Clock {
   }
 
   /**
-   * A clock that never goes back, and goes on as the steady clock does or as the wall clock does, whichever goes further: a steady
-   * clock may stand still while the machine sleeps.
+   * A clock that never goes back: the steady one, and what the wall clock has gone on beyond it at a time, because a steady clock may
+   * stand still while the machine sleeps. Node has none that goes on. A wall clock that is set forward counts as sleep; one that was set
+   * back hides none.
    */
   passed(): number {
     const steady = this.#clocks.steady();
-    this.#ahead = Math.max(this.#ahead, this.#clocks.wall() - steady);
-    return this.#ahead + steady;
+    const ahead = this.#clocks.wall() - steady;
+    if (ahead > this.#ahead + SLACK_MS) this.#asleep += ahead - this.#ahead;
+    if (ahead < this.#ahead || ahead > this.#ahead + SLACK_MS) this.#ahead = ahead;
+    return steady + this.#asleep;
   }
 }
+
+/** By how much the two may differ without meaning anything: they are read one after the other, and one counts whole milliseconds. */
+const SLACK_MS = 20;

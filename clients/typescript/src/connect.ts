@@ -74,11 +74,7 @@ async function connectOnce(issuer: string, origin: URL, client: IssuerClient, op
   const follower = { endpoint: found.revocations, credential: follow, name, boundMs };
   const following = new Following(client, follower, clock, revoked, warn);
   await following.begin();
-  const knows = (readAt: number) => {
-    const view = following.view();
-    return view !== undefined && following.isEnough(view, readAt);
-  };
-  return { ...common, following, sessions: found.session && new Sessions(client, found.session, clock, knows) };
+  return { ...common, following, sessions: found.session && new Sessions(client, found.session, clock, boundMs) };
 }
 
 function check({ follow, name, boundMs = 5_000, leewaySeconds = 5, cachedTokens = 0, capacity = 0 }: Options): void {

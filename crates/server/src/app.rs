@@ -52,6 +52,9 @@ pub enum StartError {
     /// The database cannot be opened.
     #[error(transparent)]
     Open(#[from] store::OpenError),
+    /// The installation was not moved.
+    #[error(transparent)]
+    Transfer(#[from] store::TransferError),
     /// The database failed.
     #[error("the database failed while starting: {0}")]
     Store(#[from] store::Error),

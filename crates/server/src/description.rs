@@ -19,7 +19,7 @@ use crate::{dashboard, health, login, logout, metadata, published_keys, refresh,
         dashboard::show, session_api::current, session_api::end_current,
         session_api::list, session_api::end_others, session_api::end_one,
         metadata::show, published_keys::jwks,
-        revocation_feed::ask, revocation_feed::stream, health::live, health::ready,
+        revocation_feed::ask, revocation_feed::stream, health::live, health::ready, health::seen,
     ),
     modifiers(&Credentials, &Errors),
 )]

@@ -9,6 +9,7 @@ pub mod serve;
 
 mod account;
 mod api_docs;
+mod archive;
 mod dashboard;
 mod description;
 mod edge;

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use domain::revocation::{Receipt, Revocation, Revoked, keep_until};
 use domain::session::{SEEN_INTERVAL, Standing};
@@ -22,10 +23,21 @@ pub struct Memory {
     rows: Cache<SessionId, Arc<Known>>,
     checker: Checker,
     touched: Mutex<Vec<(SessionId, UnixMillis)>>,
-    position: Mutex<Position>,
+    /// Up to where the log was read. One reads at a time.
+    position: tokio::sync::Mutex<Position>,
     freshness: Arc<Freshness>,
     feed: Arc<Feed>,
     lifetime: Span,
+    /// How old the knowledge may be by which anybody is admitted.
+    bound: Span,
+}
+
+/// Why a token does not admit.
+pub enum Denied {
+    /// It does not stand.
+    Refused(verifier::Refused),
+    /// It stands as far as is known, but too little is: the database has not been heard of for too long.
+    Stale,
 }
 
 /// A session row as it was read: an access token that never left the process, under the same rules.
@@ -51,17 +63,18 @@ impl Memory {
         let expect = Expectation::new(keys.profile, public_url.as_str(), audience);
         let freshness = Arc::new(Freshness::default());
         let (known, ticking) = (Arc::clone(&freshness), clock.clone());
-        let feed = Feed::new(store.revocations_source().await?, move || known.at(ticking.now().0));
+        let feed = Feed::new(move || known.at(ticking.now().0));
         let memory = Self {
             rows: Cache::new(ROWS),
             checker: Checker::new(expect, keys.known().verifying.clone(), TOKENS),
             touched: Mutex::new(Vec::new()),
-            position: Mutex::default(),
+            position: tokio::sync::Mutex::default(),
             freshness,
             feed: Arc::new(feed),
             lifetime: config.tokens.access_lifetime,
+            bound: config.session.bound,
         };
-        while memory.catch_up(store, clock.now()).await? {}
+        memory.catch_up(store, clock.now()).await?;
         Ok(memory)
     }
 
@@ -80,23 +93,28 @@ impl Memory {
         &self.feed
     }
 
-    /// Learns what has been revoked since the last call, which began at `now`. True if there may be more at once.
-    pub async fn catch_up(&self, store: &Store, now: UnixMillis) -> Result<bool, store::Error> {
-        let position = self.position.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let news = store.revocations_since(&position).await?;
-        let entries: Vec<_> = news.revocations.iter().map(|revocation| entry(revocation, now)).collect();
-        for (entry, revocation) in entries.iter().zip(&news.revocations) {
-            self.forget(entry, revocation, now);
+    /// Learns what has been revoked since the last call. `now` is when this one began.
+    pub async fn catch_up(&self, store: &Store, now: UnixMillis) -> Result<(), store::Error> {
+        let mut position = self.position.lock().await;
+        let (mut reached, mut entries) = (position.clone(), Vec::new());
+        loop {
+            let news = store.revocations_since(&reached).await?;
+            reached = news.position;
+            for (revocation, number) in news.revocations.iter().zip(news.numbers) {
+                let entry = entry(revocation, now);
+                self.forget(&entry, revocation, now);
+                entries.push((number, entry));
+            }
+            // What is read in parts is told only when it is whole.
+            if let Some((below, missing)) = reached.seen().filter(|_| !news.has_more) {
+                self.feed.extend(entries, &news.source, Seen::below_without(below, missing));
+                break;
+            }
         }
-        let seen = news.position.seen().map(|(below, missing)| Seen::below_without(below, missing));
-        self.feed.extend(news.numbers.into_iter().zip(entries).collect(), seen);
-        if !news.has_more {
-            // What was committed before the question was asked has been learnt by now.
-            self.freshness.learn(now.0, View { now_ms: now.0, age_ms: 0 });
-        }
-        // Should two calls overlap, the later one may step back: hearing of an entry twice is harmless.
-        *self.position.lock().unwrap_or_else(PoisonError::into_inner) = news.position;
-        Ok(news.has_more)
+        *position = reached;
+        // What was committed before the question was asked has been learnt by now.
+        self.freshness.learn(now.0, View { now_ms: now.0, age_ms: 0 });
+        Ok(())
     }
 
     /// Takes note of what this node itself has just committed.
@@ -163,6 +181,9 @@ impl Memory {
                 known
             }
         };
+        if !self.knows_enough(known.read_at, now) {
+            self.keep_up(store, now).await?;
+        }
         // After the read, so that a revocation committed in between is found here.
         let marks = Marks {
             sid: session_id.0,
@@ -182,14 +203,28 @@ impl Memory {
         if unsure { Err(Failure::Unavailable { retry_after: 5 }) } else { Ok(None) }
     }
 
-    /// Lends the claims of an access token that is genuine, in time and not revoked.
-    pub fn by_token<R>(
-        &self,
-        token: &str,
-        now: UnixMillis,
-        read: impl FnOnce(&Claims) -> R,
-    ) -> Result<R, verifier::Refused> {
-        self.checker.check(token, now.0, read)
+    /// Lends the claims of an access token that is genuine, in time, and not revoked as far as is known lately.
+    pub fn by_token<R>(&self, token: &str, now: UnixMillis, read: impl FnOnce(&Claims) -> R) -> Result<R, Denied> {
+        // Before the set is asked, so that it knows at least as much.
+        let view = self.freshness.at(now.0);
+        let checked = self.checker.check(token, now.0, |claims| {
+            let is_enough = view.is_some_and(|view| view.age_of(claims.rat) <= self.bound.0);
+            is_enough.then(|| read(claims))
+        });
+        checked.map_err(Denied::Refused)?.ok_or(Denied::Stale)
+    }
+
+    /// Whether enough is known to judge what was read at this moment, for whoever asks the set from now on.
+    fn knows_enough(&self, read_at: UnixMillis, now: UnixMillis) -> bool {
+        self.freshness.at(now.0).is_some_and(|view| view.age_of(read_at.0) <= self.bound.0)
+    }
+
+    /// Asks the database what was revoked, rather than wait for the job that does so. Nobody waits long for it.
+    pub async fn keep_up(&self, store: &Store, now: UnixMillis) -> Result<(), Failure> {
+        match tokio::time::timeout(PATIENCE, self.catch_up(store, now)).await {
+            Ok(Ok(())) => Ok(()),
+            _ => Err(Failure::Unavailable { retry_after: 1 }),
+        }
     }
 
     /// The session of an access token that was genuine when it was issued, whether or not it has expired or been revoked
@@ -243,6 +278,9 @@ impl Known {
         self.session.standing_until(&self.account, idle_expires_at, now)
     }
 }
+
+/// How long a request may wait for the database to say what was revoked.
+const PATIENCE: Duration = Duration::from_millis(500);
 
 /// Most session rows in memory, about 600 bytes each.
 const ROWS: usize = 100_000;

@@ -64,7 +64,10 @@ fn feed() -> Router<App> {
 }
 
 fn ops() -> Router<App> {
-    Router::new().route("/health/live", get(health::live)).route("/health/ready", get(health::ready))
+    Router::new()
+        .route("/health/live", get(health::live))
+        .route("/health/ready", get(health::ready))
+        .route("/health/seen", get(health::seen))
 }
 
 /// The largest body that any URL takes, in bytes.

@@ -7,25 +7,37 @@ use crate::sql::Alone;
 use crate::{Error, Store};
 
 impl Store {
-    /// Lets the holder of the secret create the first administrator until `expires_at`; an earlier offer is void.
-    /// False, and nothing is stored, if there is an administrator already.
+    /// Lets the holder of a secret create the first administrator, until the moment that is answered: that of the offer
+    /// that stands already, if its secret is the one of that moment, or else `expires_at`, and then every earlier offer is
+    /// void. None, and nothing is stored, if there is an administrator already.
     pub async fn offer_setup(
         &self,
-        secret: SecretHash,
+        secret_of: impl Fn(UnixMillis) -> SecretHash + Send + 'static,
         expires_at: UnixMillis,
         now: UnixMillis,
-    ) -> Result<bool, Error> {
+    ) -> Result<Option<UnixMillis>, Error> {
         self.write(async move |sql| {
             sql.alone(Alone::Setup).await?;
+            let stands = sql
+                .one(
+                    "select secret_hash, expires_at from setup_offers where expires_at > $1
+                and not exists (select 1 from users where ' ' || roles || ' ' like $2)",
+                    &[&now.0, &admins()],
+                    |row| Ok((SecretHash(row.take()?), row.moment()?)),
+                )
+                .await?;
+            if let Some((_, until)) = stands.filter(|(secret, until)| secret.matches(&secret_of(*until))) {
+                return Ok(Some(until));
+            }
             let offered = sql.run(
                 "insert into setup_offers (\"only\", secret_hash, expires_at)
                 select 1, $1, $2
                 where $2 > $3 and not exists (select 1 from users where ' ' || roles || ' ' like $4)
                 on conflict (\"only\") do update set secret_hash = excluded.secret_hash, expires_at = excluded.expires_at",
-                &[&secret.0, &expires_at.0, &now.0, &admins()],
+                &[&secret_of(expires_at).0, &expires_at.0, &now.0, &admins()],
             )
             .await?;
-            Ok(offered == 1)
+            Ok((offered == 1).then_some(expires_at))
         })
         .await
     }

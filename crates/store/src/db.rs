@@ -2,17 +2,21 @@
 
 use std::path::PathBuf;
 use std::pin::pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use crate::postgres::{Mode, Postgres, PostgresUrl};
+use crate::queues::Queues;
 use crate::sql::Sql;
 use crate::sqlite::Sqlite;
-use crate::{Error, OpenError};
+use crate::{Error, OpenError, transfer};
 
 /// Everything that Watchword remembers. Clones share one database.
 #[derive(Clone)]
 pub struct Store {
     engine: Engine,
+    /// None on SQLite, whose one writer commits many requests together.
+    pub(crate) queues: Option<Arc<Queues>>,
 }
 
 #[derive(Clone)]
@@ -39,12 +43,31 @@ pub struct Options {
     pub group: usize,
     /// How many connections read from SQLite.
     pub readers: usize,
+    /// Whether to make the tables, and bring them up to date. Else a database without them is an error, and opening one
+    /// changes nothing.
+    pub makes: bool,
+    /// Goes on with a PostgreSQL database that has lost writes which had been acknowledged: what was revoked or used up by
+    /// them may be valid again.
+    pub danger_accept_lost_writes: bool,
+}
+
+/// What may be done to a server's database when it is opened.
+#[derive(Clone, Copy)]
+pub(crate) struct Opening {
+    /// See [`Options::makes`].
+    pub(crate) makes: bool,
+    /// See [`Options::danger_accept_lost_writes`].
+    pub(crate) danger_accept_lost_writes: bool,
 }
 
 impl Options {
     /// The usual numbers.
     pub fn new(database: Database) -> Self {
-        Self { database, group: 256, readers: 4 }
+        Self { database, group: 256, readers: 4, makes: true, danger_accept_lost_writes: false }
+    }
+
+    fn opening(&self) -> Opening {
+        Opening { makes: self.makes, danger_accept_lost_writes: self.danger_accept_lost_writes }
     }
 
     /// The usual numbers for a SQLite file.
@@ -54,14 +77,21 @@ impl Options {
 }
 
 impl Store {
-    /// Opens the database and brings its schema up to date; a SQLite file is created if there is none. Blocks this
-    /// thread meanwhile.
+    /// Opens the database and brings its schema up to date; a SQLite file is created if there is none. Without
+    /// [`Options::makes`] neither. Blocks this thread meanwhile.
     pub fn open(options: &Options) -> Result<Self, OpenError> {
         let engine = match &options.database {
-            Database::File(path) => Engine::Sqlite(Sqlite::open(path, options.group, options.readers)?),
-            Database::Server(url) => Engine::Postgres(Postgres::open(url)?),
+            Database::File(path) => {
+                let sqlite = Sqlite::open(path, options.group, options.readers, options.makes)?;
+                let shown = path.display().to_string();
+                let admitted = sqlite.read(&async |sql: Sql<'_>| Ok(transfer::admit(sql, &shown).await));
+                admitted.unwrap_or_else(|error| Err(OpenError::Failed { database: shown, source: Box::new(error) }))?;
+                Engine::Sqlite(sqlite)
+            }
+            Database::Server(url) => Engine::Postgres(Postgres::open(url, options.opening())?),
         };
-        Ok(Self { engine })
+        let queues = matches!(engine, Engine::Postgres(_)).then(Arc::default);
+        Ok(Self { engine, queues })
     }
 
     /// Finishes what was asked for and closes the database. Later calls are `Unavailable`.
@@ -104,6 +134,22 @@ impl Store {
         match &self.engine {
             Engine::Sqlite(sqlite) => sqlite.read(&work),
             Engine::Postgres(postgres) => postgres.run(Mode::Read, work).await,
+        }
+    }
+
+    /// Waits for a hint that the log of revocations has grown.
+    pub(crate) async fn hinted(&self) {
+        match &self.engine {
+            Engine::Sqlite(sqlite) => sqlite.hinted().await,
+            Engine::Postgres(postgres) => postgres.hinted().await,
+        }
+    }
+
+    /// Whether it could not be written lately, although it could be reached.
+    pub(crate) fn is_ill(&self) -> bool {
+        match &self.engine {
+            Engine::Sqlite(sqlite) => sqlite.is_ill(),
+            Engine::Postgres(_) => false,
         }
     }
 

@@ -14,6 +14,9 @@ pub enum Error {
     /// Another row has this value already: the column that must be unique.
     #[error("already taken: {0}")]
     Taken(&'static str),
+    /// The installation is being moved to another database, and this one takes no more changes.
+    #[error("the database takes no changes: its installation is being moved to another one")]
+    Closed,
     /// The database failed, or holds something that this version cannot read.
     #[error("the database failed")]
     Broken(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -54,6 +57,30 @@ pub enum OpenError {
         database: String,
         /// Which migration differs.
         number: i64,
+    },
+    /// Nobody has made its tables.
+    #[error("there is nothing in the database {0} yet. Start the server once: it makes the tables.")]
+    Empty(String),
+    /// An earlier version has made its tables.
+    #[error(
+        "the database {database} has schema number {found}, and this version of Watchword works with {known}. Start the \
+         server of this version: it brings the schema up to date."
+    )]
+    Behind {
+        /// Where it is.
+        database: String,
+        /// The highest migration it has.
+        found: i64,
+        /// The highest migration this version has.
+        known: i64,
+    },
+    /// Part of it cannot be read, or contradicts the rest.
+    #[error("the database {database} is damaged: {what}. Restore a backup: watchword restore FILE.")]
+    Damaged {
+        /// Where it is.
+        database: PathBuf,
+        /// The first thing that is wrong.
+        what: String,
     },
     /// Another process keeps it locked.
     #[error("cannot open the database {0}: another process keeps it locked. Stop that process and try again.")]
@@ -121,12 +148,52 @@ pub enum OpenError {
         /// How it is encoded.
         encoding: String,
     },
+    /// A failover has lost writes that were acknowledged, and nobody has accepted that.
+    #[error(
+        "cannot use the database {0}: it has lost writes that were acknowledged, as after a failover to a standby that \
+         lagged behind. Bring back the server that has them; or stop every node, run \
+         `watchword danger-accept-lost-writes`, and start them."
+    )]
+    HistoryLost(String),
     /// Other tables are in the way.
     #[error(
         "cannot use the database {0}: it has tables of the same names that are not Watchword's. Give Watchword a database \
          of its own, or a schema of its own with ?options=-csearch_path%3Dwatchword."
     )]
     NotOurs(String),
+    /// The installation is being moved elsewhere, by a command that runs or was broken off.
+    #[error(
+        "cannot open the database {database}: its installation is being moved to {place}. Let `watchword migrate` finish, \
+         run it again if it was broken off, or give up with `watchword reopen`."
+    )]
+    Leaving {
+        /// Where it is.
+        database: String,
+        /// Where it goes.
+        place: String,
+    },
+    /// The installation was moved elsewhere.
+    #[error(
+        "cannot open the database {database}: its installation was moved to {place}. Start the server with that database; \
+         this one stays closed and can be deleted."
+    )]
+    Left {
+        /// Where it was.
+        database: String,
+        /// Where it is now.
+        place: String,
+    },
+    /// An installation is being moved here, and not all of it has arrived.
+    #[error(
+        "cannot open the database {database}: migration in progress: an installation is being moved here from {place}. \
+         Let `watchword migrate` finish, or run it again if it was broken off."
+    )]
+    Arriving {
+        /// Where it is to be.
+        database: String,
+        /// Where it comes from.
+        place: String,
+    },
     /// Anything else.
     #[error("cannot open the database {database}: {source}. Check the place where it is kept.")]
     Failed {
@@ -147,6 +214,7 @@ impl Error {
         match self {
             Self::Unavailable => Self::Unavailable,
             Self::Taken(column) => Self::Taken(column),
+            Self::Closed => Self::Closed,
             Self::Broken(source) => Self::Broken(source.to_string().into()),
         }
     }
@@ -155,8 +223,11 @@ impl Error {
 impl From<rusqlite::Error> for Error {
     fn from(error: rusqlite::Error) -> Self {
         if let rusqlite::Error::SqliteFailure(failure, message) = &error {
-            if matches!(failure.code, ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) {
+            if matches!(failure.code, ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) || is_full(*failure) {
                 return Self::Unavailable;
+            }
+            if failure.extended_code == ffi::SQLITE_CONSTRAINT_TRIGGER {
+                return Self::Closed;
             }
             let unique = [ffi::SQLITE_CONSTRAINT_UNIQUE, ffi::SQLITE_CONSTRAINT_PRIMARYKEY];
             if unique.contains(&failure.extended_code)
@@ -179,6 +250,12 @@ impl OpenError {
             _ => Self::Failed { database: path.display().to_string(), source: Box::new(error) },
         }
     }
+}
+
+/// Whether what was to be written could not be: there may be room again in a moment.
+fn is_full(failure: ffi::Error) -> bool {
+    let writing = [ffi::SQLITE_IOERR_WRITE, ffi::SQLITE_IOERR_FSYNC, ffi::SQLITE_IOERR_SHMSIZE];
+    failure.code == ErrorCode::DiskFull || writing.contains(&failure.extended_code)
 }
 
 /// Which column SQLite means in `UNIQUE constraint failed: table.column`.

@@ -59,6 +59,8 @@ impl Store {
         let client_id = request.client_id.to_owned();
         let RotateRequest { session_id, grant_id, presented, grace, now, timeouts, access_exp, keep_until, .. } =
             request;
+        // Many tabs that wake up at once are no reason to keep everybody else waiting.
+        let _turn = self.turn(&session_id.0).await?;
         self.write(async move |sql| {
             let request = RotateRequest {
                 client_id: &client_id,

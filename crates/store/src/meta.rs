@@ -2,6 +2,7 @@
 
 use domain::UnixMillis;
 
+use crate::sql::Sql;
 use crate::{Error, Store};
 
 impl Store {
@@ -36,6 +37,19 @@ impl Store {
         .await
     }
 
+    /// What the clock of the database's server says: the one that counts for all nodes. None on SQLite, where that is the
+    /// clock of this machine.
+    pub async fn time(&self) -> Result<Option<UnixMillis>, Error> {
+        self.read(async |sql| match sql {
+            Sql::Sqlite(_) => Ok(None),
+            Sql::Postgres(_) => {
+                let time = "select floor(extract(epoch from clock_timestamp()) * 1000)::bigint";
+                sql.one(time, &[], |row| row.moment()).await
+            }
+        })
+        .await
+    }
+
     /// Whether the database can be read and written. Waits for its turn to write, so the caller sets how long at most.
     pub async fn check(&self) -> Result<(), Error> {
         let reads = self.read(async |sql| {
@@ -48,7 +62,16 @@ impl Store {
             sql.one(text, &[], |_| Ok(())).await
         });
         reads.await?.ok_or(Error::Unavailable)?;
-        // On SQLite an empty transaction takes the lock that writing takes, but leaves nothing to be flushed to the disk.
-        self.write(async |_| Ok(())).await
+        let was_full = self.is_ill();
+        self.write(async move |sql| {
+            // On SQLite an empty transaction takes the lock that writing takes, but leaves nothing to be flushed to the
+            // disk. Only after a full one it has to be seen that there is room again.
+            if was_full {
+                sql.run("insert into meta (name, value) values ('room', 0)", &[]).await?;
+                sql.run("delete from meta where name = 'room'", &[]).await?;
+            }
+            Ok(())
+        })
+        .await
     }
 }

@@ -24,9 +24,27 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     },
     Migration {
         number: 3,
+        name: "transfers",
+        sqlite: include_str!("../migrations/sqlite/0003_transfers.sql"),
+        postgres: include_str!("../migrations/postgres/0003_transfers.sql"),
+    },
+    Migration {
+        number: 4,
+        name: "marks",
+        sqlite: include_str!("../migrations/sqlite/0004_marks.sql"),
+        postgres: include_str!("../migrations/postgres/0004_marks.sql"),
+    },
+    Migration {
+        number: 5,
+        name: "sweep",
+        sqlite: include_str!("../migrations/sqlite/0005_sweep.sql"),
+        postgres: include_str!("../migrations/postgres/0005_sweep.sql"),
+    },
+    Migration {
+        number: 6,
         name: "verifiers",
-        sqlite: include_str!("../migrations/sqlite/0003_verifiers.sql"),
-        postgres: include_str!("../migrations/postgres/0003_verifiers.sql"),
+        sqlite: include_str!("../migrations/sqlite/0006_verifiers.sql"),
+        postgres: include_str!("../migrations/postgres/0006_verifiers.sql"),
     },
 ];
 

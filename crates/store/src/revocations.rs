@@ -4,6 +4,7 @@ use domain::revocation::{Revocation, Revoked};
 use domain::{SessionId, UnixMillis, UserId};
 
 use crate::datum::Value;
+use crate::postgres::Session;
 use crate::sql::{Columns, Sql, counter};
 use crate::{Error, Store};
 
@@ -18,6 +19,9 @@ pub struct News {
     pub revocations: Vec<Revocation>,
     /// The number of each of them, in the same order: what [`Position::seen`] speaks of.
     pub numbers: Vec<u64>,
+    /// Whose numbers they are: those of another source mean nothing here. It is another one after whatever may give numbers
+    /// out again: a crash or failover of PostgreSQL, a restore.
+    pub source: String,
     /// Where to read on.
     pub position: Position,
     /// Whether there is more already.
@@ -31,10 +35,11 @@ enum At {
     Start,
     /// SQLite: everything up to this `seq`. There is one writer at a time, so `seq` is commit order.
     Seq(i64),
-    /// PostgreSQL: everything that this snapshot sees. `seq` is no order there: a lower one may be committed later.
-    Snapshot(String),
+    /// PostgreSQL: everything that this snapshot sees. `seq` is no order there: a lower one may be committed later. It means
+    /// something only to connections that were there when it was taken, the last of which was `born`.
+    Snapshot { seen: String, born: u64 },
     /// PostgreSQL, amid more than one answer holds: of what `reached` sees and `seen` does not, up to `seq`.
-    Amid { seen: String, reached: String, seq: i64 },
+    Amid { seen: String, reached: String, seq: i64, born: u64 },
 }
 
 impl Position {
@@ -43,8 +48,8 @@ impl Position {
     pub fn seen(&self) -> Option<(u64, Vec<u64>)> {
         match &self.0 {
             At::Seq(seq) => Some((u64::try_from(*seq).ok()? + 1, Vec::new())),
-            At::Snapshot(snapshot) => {
-                let mut parts = snapshot.split(':');
+            At::Snapshot { seen, .. } => {
+                let mut parts = seen.split(':');
                 let below = parts.nth(1)?.parse().ok()?;
                 let missing = parts.next()?.split(',').filter(|number| !number.is_empty());
                 Some((below, missing.map(str::parse).collect::<Result<_, _>>().ok()?))
@@ -61,33 +66,32 @@ const LIMIT: i64 = 10_000;
 const NOTHING: &str = "1:1:";
 
 impl Store {
-    /// Whose numbers those of the entries are. Positions of one source mean nothing in another.
-    pub async fn revocations_source(&self) -> Result<String, Error> {
-        self.read(async |sql| {
-            let text = sql.either(
-                "select value, '' from meta where name = 'revocations_source'",
-                // A dump that is restored elsewhere, or a standby that took over, numbers its transactions anew.
-                "select value, to_hex(system_identifier) || '-' || to_hex(timeline_id) || '-'
-                from meta, pg_control_system(), pg_control_checkpoint() where name = 'revocations_source'",
-            );
-            let source = sql.one(text, &[], |row| {
-                let (drawn, cluster): (i64, String) = (row.take()?, row.take()?);
-                Ok(format!("{cluster}{drawn:x}"))
-            });
-            source.await?.ok_or(Error::broken("meta lacks revocations_source"))
-        })
-        .await
-    }
-
     /// What was committed behind `position`. Nothing is ever missed; on PostgreSQL an entry may come twice when there are
     /// more than one answer holds.
     pub async fn revocations_since(&self, position: &Position) -> Result<News, Error> {
         let at = position.0.clone();
         self.read(async move |sql| match sql {
             Sql::Sqlite(_) => by_seq(sql, &at).await,
-            Sql::Postgres(_) => by_snapshot(sql, &at).await,
+            Sql::Postgres(session) => {
+                if let Some(news) = by_snapshot(sql, &at, session.born()).await? {
+                    return Ok(news);
+                }
+                let draw = "insert into log_life (only_one, drawn) values (1, (random() * 9007199254740991)::bigint)
+                    on conflict (only_one) do nothing";
+                sql.run(draw, &[]).await?;
+                by_snapshot(sql, &at, session.born()).await?.ok_or(Error::broken("log_life stays empty"))
+            }
         })
         .await
+    }
+
+    /// Waits for a hint that the log has grown since the last one: at once after a commit of this store, and within
+    /// milliseconds after one of another node on PostgreSQL. For one caller at a time.
+    ///
+    /// Hints get lost with their connection, and other processes on a SQLite file give none: whoever must not miss
+    /// anything polls as well.
+    pub async fn revocations_hinted(&self) {
+        self.hinted().await;
     }
 }
 
@@ -109,22 +113,34 @@ async fn by_seq(sql: Sql<'_>, at: &At) -> Result<News, Error> {
         )
         .await?;
     let has_more = revocations.len() as i64 == LIMIT;
-    Ok(News { revocations, numbers, position: Position(At::Seq(last)), has_more })
+    let source = "select value from meta where name = 'revocations_source'";
+    let source = sql.one(source, &[], |row| row.take::<i64>()).await?;
+    let source = format!("{:x}", source.ok_or(Error::broken("meta lacks revocations_source"))?);
+    Ok(News { revocations, numbers, source, position: Position(At::Seq(last)), has_more })
 }
 
 /// The difference between the snapshot read last and the one of this statement: what was committed in between, in
 /// whatever order, no matter which transactions are still open.
-async fn by_snapshot(sql: Sql<'_>, at: &At) -> Result<News, Error> {
-    let (seen, amid, after) = match at {
-        At::Start | At::Seq(_) => (NOTHING, None, 0),
-        At::Snapshot(seen) => (seen.as_str(), None, 0),
-        At::Amid { seen, reached, seq } => (seen.as_str(), Some(reached.as_str()), *seq),
+///
+/// A server that crashed, or a standby that took over, gives numbers of transactions out again that were not on its disk. Then
+/// the snapshot read last says that those are seen. A connection that was there already at that time proves that nothing of
+/// the kind has happened since; on a later one the log is read from its start. `None` while nothing has been drawn to tell
+/// those numbers from the ones before.
+async fn by_snapshot(sql: Sql<'_>, at: &At, connection: u64) -> Result<Option<News>, Error> {
+    let last_born = Session::last_born();
+    let (seen, amid, after, born) = match at {
+        At::Snapshot { seen, born } if connection <= *born => (seen.as_str(), None, 0, last_born),
+        At::Amid { seen, reached, seq, born } if connection <= *born => {
+            (seen.as_str(), Some(reached.as_str()), *seq, *born)
+        }
+        _ => (NOTHING, None, 0, last_born),
     };
-    let (mut last, mut reached, mut numbers) = (after, String::new(), Vec::new());
+    let (mut last, mut source, mut reached, mut numbers) = (after, None, String::new(), Vec::new());
     let revocations = sql
         .all(
-            "select reached, seq, xid, kind, key, value, keep_until
+            "select drawn, reached, seq, xid, kind, key, value, keep_until
             from (select coalesce($2, pg_current_snapshot()::text) as reached) as target
+            left join log_life on true
             left join lateral (
                 select seq, xid::text::bigint as xid, kind, key, value, keep_until from revocations
                 where xid >= pg_snapshot_xmin($1::pg_snapshot) and not pg_visible_in_snapshot(xid, $1::pg_snapshot)
@@ -132,6 +148,7 @@ async fn by_snapshot(sql: Sql<'_>, at: &At) -> Result<News, Error> {
             ) as news on true order by seq",
             &[&seen, &amid, &after, &LIMIT],
             |row| {
+                source = row.take::<Option<i64>>()?;
                 reached = row.take()?;
                 // Without news there is one row, of nulls, that says what was reached.
                 let Some(seq) = row.take()? else { return Ok(None) };
@@ -141,10 +158,15 @@ async fn by_snapshot(sql: Sql<'_>, at: &At) -> Result<News, Error> {
             },
         )
         .await?;
+    let Some(source) = source else { return Ok(None) };
     let revocations: Vec<_> = revocations.into_iter().flatten().collect();
     let has_more = revocations.len() as i64 == LIMIT;
-    let at = if has_more { At::Amid { seen: seen.to_owned(), reached, seq: last } } else { At::Snapshot(reached) };
-    Ok(News { revocations, numbers, position: Position(at), has_more })
+    let at = if has_more {
+        At::Amid { seen: seen.to_owned(), reached, seq: last, born }
+    } else {
+        At::Snapshot { seen: reached, born }
+    };
+    Ok(Some(News { revocations, numbers, source: format!("{source:x}"), position: Position(at), has_more }))
 }
 
 /// Adds to the log what this transaction revokes.
@@ -160,6 +182,9 @@ pub(crate) async fn insert(sql: Sql<'_>, revocations: &[Revocation]) -> Result<(
     }
     let rows: Vec<[&dyn Value; 4]> =
         entries.iter().map(|(kind, key, value, until)| [kind as _, key as _, value as _, until as _]).collect();
+    if !rows.is_empty() {
+        sql.note_revocation();
+    }
     sql.run_each("insert into revocations (kind, key, value, keep_until) values ($1, $2, $3, $4)", &rows).await
 }
 

@@ -90,6 +90,7 @@ impl Store {
     ///
     /// None: the account was disabled, deleted or its epoch raised since the login was judged.
     pub async fn open_session(&self, new: NewSession) -> Result<Option<Opened>, Error> {
+        let _turn = self.turn(&new.user_id.0).await?;
         self.write(async move |sql| {
             if !insert(sql, &new).await? {
                 return Ok(None);
@@ -203,8 +204,8 @@ async fn touch(sql: Sql<'_>, seen: &[([u8; 16], i64, i64)]) -> Result<(), Error>
 macro_rules! open_session {
     () => {
         "insert into sessions (session_id, user_id, cookie_hash, created_at, authenticated_at, seen_at,
-        idle_expires_at, expires_at, amr, user_agent, ip, epoch_at_issue, max_access_exp)
-        select $1, user_id, $3, $4, $4, $4, $5, $6, $7, $8, $9, epoch, $10
+        idle_expires_at, expires_at, amr, user_agent, ip, epoch_at_issue, max_access_exp, sweep_at)
+        select $1, user_id, $3, $4, $4, $4, $5, $6, $7, $8, $9, epoch, $10, $5
         from users where user_id = $2 and epoch = $11 and disabled_at is null"
     };
 }

@@ -123,6 +123,14 @@ impl Sql<'_> {
         }
     }
 
+    /// Notes that this transaction adds to the log of revocations, which other nodes are told of after its commit. On
+    /// SQLite the writer sees that by itself.
+    pub(crate) fn note_revocation(self) {
+        if let Self::Postgres(session) = self {
+            session.note_revocation();
+        }
+    }
+
     /// Waits until no other transaction does what this one is about to do. Comes first in a store function, so that
     /// the statements behind it see what the others did. SQLite has one writer anyway.
     pub(crate) async fn alone(self, what: Alone) -> Result<(), Error> {

@@ -4,13 +4,15 @@ use domain::revocation::{Receipt, Revocation, Revoked};
 use domain::{EndedWhy, SessionId, Span, UnixMillis};
 
 use crate::sql::Sql;
-use crate::{Error, Store, revocations};
+use crate::{Error, Store, postgres, revocations};
 
 /// What one sweep did.
 #[derive(Clone, Debug)]
 pub struct Swept {
     /// The sessions that had timed out and were ended now.
     pub expired: Receipt,
+    /// How many sessions were due to be looked at and still stand, because they were used.
+    pub standing: usize,
     /// How many sessions were deleted that had ended long ago.
     pub sessions: usize,
     /// How many revocations were deleted that nothing alive needs.
@@ -34,7 +36,9 @@ impl Store {
     /// their `keep_until`, the throttles that are free and the setup offers that expired: of each at most 1000.
     pub async fn sweep(&self, now: UnixMillis, keep_ended: Span) -> Result<Swept, Error> {
         self.write(async move |sql| {
+            postgres::sweep_marks(sql).await?;
             Ok(Swept {
+                standing: put_off(sql, now).await?,
                 expired: expire(sql, now).await?,
                 sessions: sql
                     .run(
@@ -68,9 +72,22 @@ impl Store {
 impl Swept {
     /// Whether there may be more to sweep at once.
     pub fn is_full(&self) -> bool {
-        let most = [self.expired.revocations.len(), self.sessions, self.revocations, self.throttles];
+        let most = [self.expired.revocations.len(), self.standing, self.sessions, self.revocations, self.throttles];
         most.into_iter().any(|rows| rows as i64 >= BATCH)
     }
+}
+
+/// Puts off to their present deadline those that have been used since it was last looked at. Each use moves the deadline
+/// on, and to move an index with it would cost more than the use.
+async fn put_off(sql: Sql<'_>, now: UnixMillis) -> Result<usize, Error> {
+    sql.run(
+        "update sessions set sweep_at = idle_expires_at
+        where ended_at is null and idle_expires_at > $1 and session_id in
+        (select session_id from sessions where ended_at is null and sweep_at <= $1 and idle_expires_at > $1
+        order by sweep_at limit $2)",
+        &[&now.0, &BATCH],
+    )
+    .await
 }
 
 async fn expire(sql: Sql<'_>, now: UnixMillis) -> Result<Receipt, Error> {
@@ -80,8 +97,8 @@ async fn expire(sql: Sql<'_>, now: UnixMillis) -> Result<Receipt, Error> {
         .all(
             "update sessions set ended_at = $1, ended_why = $3
             where ended_at is null and idle_expires_at <= $1 and session_id in
-            (select session_id from sessions where ended_at is null and idle_expires_at <= $1
-            order by idle_expires_at limit $2)
+            (select session_id from sessions where ended_at is null and sweep_at <= $1 and idle_expires_at <= $1
+            order by sweep_at limit $2)
             returning session_id, max_access_exp",
             &[&now.0, &BATCH, &EndedWhy::Expired.as_str()],
             |row| {

@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use rustix::time::{ClockId, clock_gettime};
+
 /// Tells the time. Clones tell the same.
 ///
 /// ```
@@ -17,15 +19,8 @@ pub struct Clock(Source);
 
 #[derive(Clone, Debug)]
 enum Source {
-    System {
-        start: Instant,
-        /// The latest that the wall clock ever was ahead of the time since the start, in milliseconds.
-        ahead: Arc<AtomicI64>,
-    },
-    Manual {
-        start_ms: i64,
-        now_ms: Arc<AtomicI64>,
-    },
+    System(Instant),
+    Manual { start_ms: i64, now_ms: Arc<AtomicI64> },
 }
 
 /// A duration in milliseconds; one that is too long for that is as good as for ever.
@@ -36,7 +31,7 @@ pub(crate) fn millis(duration: Duration) -> i64 {
 impl Clock {
     /// The machine's clock.
     pub fn system() -> Self {
-        Self(Source::System { start: Instant::now(), ahead: Arc::new(AtomicI64::new(i64::MIN)) })
+        Self(Source::System(Instant::now()))
     }
 
     /// A clock that stands at a moment, in unix milliseconds, until it is [advanced](Self::advance).
@@ -54,7 +49,7 @@ impl Clock {
     /// Now, in unix milliseconds: for times that others have written.
     pub fn now_ms(&self) -> i64 {
         match &self.0 {
-            Source::System { .. } => system_millis(),
+            Source::System(_) => system_millis(),
             Source::Manual { now_ms, .. } => now_ms.load(Ordering::Acquire),
         }
     }
@@ -62,24 +57,29 @@ impl Clock {
     /// Milliseconds since an arbitrary moment: for ages, which nobody's setting of the clock may change.
     pub(crate) fn elapsed_ms(&self) -> i64 {
         match &self.0 {
-            Source::System { start, .. } => start.elapsed().as_millis() as i64,
+            Source::System(start) => start.elapsed().as_millis() as i64,
             Source::Manual { start_ms, now_ms } => now_ms.load(Ordering::Acquire) - start_ms,
         }
     }
 
-    /// Milliseconds by a clock that never goes back, and goes on as the steady clock does or as the wall clock does,
-    /// whichever goes further: for how long ago something was, although the machine may have slept since.
+    /// Milliseconds by a clock that nobody sets and that goes on while the machine sleeps, where there is one: for how long
+    /// ago something was that may have changed since.
     pub(crate) fn passed_ms(&self) -> i64 {
         match &self.0 {
-            Source::System { start, ahead } => {
-                let since_start = start.elapsed().as_millis() as i64;
-                let now = system_millis() - since_start;
-                ahead.fetch_max(now, Ordering::Relaxed).max(now) + since_start
+            Source::System(_) => {
+                let since = clock_gettime(AWAKE_AND_ASLEEP);
+                since.tv_sec * 1000 + since.tv_nsec / 1_000_000
             }
             Source::Manual { now_ms, .. } => now_ms.load(Ordering::Acquire),
         }
     }
 }
+
+#[cfg(target_os = "linux")]
+const AWAKE_AND_ASLEEP: ClockId = ClockId::Boottime;
+// On Apple's systems the monotonic clock goes on, too.
+#[cfg(not(target_os = "linux"))]
+const AWAKE_AND_ASLEEP: ClockId = ClockId::Monotonic;
 
 #[expect(clippy::disallowed_methods, reason = "this is the clock")]
 fn system_millis() -> i64 {

@@ -19,9 +19,9 @@ export interface Follower {
 
 /** What has come in: whether all of it was understood and something of it was new, and how many entries it had. */
 interface Applied {
-  readonly isWhole: boolean;
-  readonly isNew: boolean;
-  readonly entries: number;
+  isWhole: boolean;
+  isNew: boolean;
+  entries: number;
 }
 
 export class Following {
@@ -76,9 +76,9 @@ export class Following {
     return Math.max(10, this.#follower.boundMs / 3);
   }
 
-  /** How long an answer may be silent. Less than the bound, so that one that was lost need not cost the knowledge. */
+  /** How long an answer may take: one that takes longer proves less than the next one could. The first has more to bring. */
   get #patience(): number {
-    return Math.min(PATIENCE_MS, Math.max(LEAST_PATIENCE_MS, this.#follower.boundMs / 2));
+    return this.#position === undefined ? PATIENCE_MS : Math.min(PATIENCE_MS, Math.max(LEAST_PATIENCE_MS, this.#pace));
   }
 
   /** Asks what is new; for up to `waitMs` the answer may be held back. */
@@ -87,7 +87,7 @@ export class Following {
     const [stream, patienceMs] = [this.#stream, this.#patience + waitMs];
     const entries = stream?.entries;
     const incoming = await this.#open("", waitMs, patienceMs, isBackground);
-    const bytes = await incoming.whole(patienceMs, MAX_BYTES, LONGEST_MS);
+    const bytes = await incoming.whole(patienceMs, MAX_BYTES, this.#position === undefined ? LONGEST_MS : patienceMs);
     const watermark = lastWatermark(bytes);
     if (watermark === undefined) throw new FetchError("the answer was cut off");
     const frames = new Frames();
@@ -118,16 +118,16 @@ export class Following {
   /** Listens to one stream until it ends; whether it said anything. */
   async #listen(): Promise<boolean> {
     const incoming = await this.#open("/stream", 0, QUIET_MS, true);
-    const [frames, stream] = [new Frames(), { incoming, entries: 0 }];
+    const [frames, stream] = [new Frames(), { incoming, isWhole: true, isNew: false, entries: 0 }];
     let hasSpoken = false;
     this.#stream = stream;
     try {
       await incoming.read(QUIET_MS, (part) => {
         hasSpoken = true;
         frames.push(part);
-        const { entries } = this.#apply(frames, this.view()?.now ?? 0);
-        stream.entries += entries;
-        if (entries > 0) this.#askSoon();
+        const before = stream.entries;
+        this.#apply(frames, this.view()?.now ?? 0, stream);
+        if (stream.entries > before) this.#askSoon();
       });
     } catch {
       // What it said counts. That it ended so is no news.
@@ -139,36 +139,39 @@ export class Following {
 
   /** Heeds a whole answer, of which there may be so much that others want their turn meanwhile. */
   async #applyAll(frames: Frames, now: number): Promise<Applied> {
-    const all = { isWhole: true, isNew: false, entries: 0 };
+    const applied = { isWhole: true, isNew: false, entries: 0 };
     for (;;) {
-      const { isWhole, isNew, entries } = this.#apply(frames, now, AT_ONCE);
-      [all.isWhole, all.isNew, all.entries] = [all.isWhole && isWhole, all.isNew || isNew, all.entries + entries];
-      if (frames.isBetween()) return all;
+      this.#apply(frames, now, applied, AT_ONCE);
+      if (frames.isBetween()) return applied;
       await new Promise((resolve) => setImmediate(resolve));
     }
   }
 
-  /** Heeds what has come in, by the issuer's clock. */
-  #apply(frames: Frames, now: number, most = Infinity): Applied {
-    const applied = { isWhole: true, isNew: false, entries: 0 };
+  /**
+   * Heeds what has come in, by the issuer's clock. It goes on from a watermark only as long as everything before it was understood, so
+   * that what was not comes again.
+   */
+  #apply(frames: Frames, now: number, applied: Applied, most = Infinity): void {
+    const before = applied.entries;
     for (let count = 0; count < most; count += 1) {
       const frame = frames.next();
       if (frame === undefined) break;
       if (frame.type === "unknown") applied.isWhole = false;
-      else if (frame.type === "watermark") this.#position = frame.position;
+      else if (frame.type === "watermark") this.#position = applied.isWhole ? frame.position : this.#position;
       else if (frame.type !== "end") {
         applied.isNew = this.#revoked.insert(frame, now) || applied.isNew;
         applied.entries += 1;
       }
     }
-    if (applied.entries > 0) this.waiters.look();
-    return applied;
+    if (applied.entries > before) this.waiters.look();
   }
 
   async #open(suffix: string, waitMs: number, patienceMs: number, isBackground: boolean): Promise<Incoming> {
     const { endpoint, credential, name } = this.#follower;
     const url = new URL(endpoint);
     url.pathname += suffix;
+    // No cache on the way may answer for the issuer.
+    url.searchParams.set("fresh", Math.random().toString(36).slice(2));
     if (suffix === "") url.searchParams.set("wait", String(Math.floor(waitMs)));
     if (name !== undefined) url.searchParams.set("name", name);
     if (this.#position !== undefined) url.searchParams.set("position", this.#position);
@@ -195,8 +198,9 @@ export class Following {
         await this.#askWaiting();
         [silent, this.#isHeldBack] = [0, false];
       }
-      const hasSpoken = await this.#listen().catch(() => false);
-      silent = hasSpoken ? 0 : silent + 1;
+      const hasSpoken = await this.#listen().catch(spokenBy);
+      // Where there is nobody, that says nothing about streams.
+      if (hasSpoken !== undefined) silent = hasSpoken ? 0 : silent + 1;
       if (hasSpoken) pause.reset();
       await rest(pause.next(this.#pace), this.#end.signal);
     }
@@ -232,6 +236,12 @@ export class Following {
       this.#wake.abort();
     }, SOON_MS).unref();
   }
+}
+
+/** Why a stream did not begin, as what it said: nothing, if there was an answer, and not that the issuer is not ready; else no word on streams. */
+function spokenBy(error: unknown): false | undefined {
+  const status = error instanceof FetchError ? error.status : undefined;
+  return status === undefined || status === 503 ? undefined : false;
 }
 
 /** How long an answer may be silent at most, and a stream, which speaks once a second. */

@@ -33,5 +33,11 @@ export class Freshness {
 /** How old the knowledge is by which a credential is judged that was read at `rat`: it proves by itself that it was live then. */
 export function ageOf(view: View, rat: number): number {
   // A `rat` from the future proves nothing: somebody's clock was set in between.
-  return view.now >= rat ? Math.min(view.now - rat, view.age) : view.age;
+  return view.now >= rat && view.age <= RAT_PROVES_FOR_MS ? Math.min(view.now - rat, view.age) : view.age;
 }
+
+/**
+ * For how long without a word from the issuer the time in a token proves anything: it is as good as the key that signed it, and that
+ * may have been withdrawn meanwhile. As long as an access token lives at most.
+ */
+const RAT_PROVES_FOR_MS = 900_000;

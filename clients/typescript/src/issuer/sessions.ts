@@ -6,8 +6,8 @@ import type { IssuerClient } from "./client.js";
 
 /** What the issuer said of a session. */
 interface Kept {
-  /** When the issuer read it, by its own clock in unix milliseconds; `undefined` if it is not live. */
-  readonly readAt: number | undefined;
+  readonly isLive: boolean;
+  /** It was read no earlier. */
   readonly askedAt: number;
 }
 
@@ -16,30 +16,31 @@ export class Sessions {
   readonly #client: IssuerClient;
   readonly #url: URL;
   readonly #clock: Clock;
-  readonly #knows: (readAt: number) => boolean;
+  readonly #boundMs: number;
   readonly #kept = new Map<string, Kept>();
   readonly #asking = new Map<string, Promise<Kept>>();
   #quietUntil = -Infinity;
 
-  /** `knows` says whether what the issuer read at a moment is new enough to be believed. */
-  constructor(client: IssuerClient, url: URL, clock: Clock, knows: (readAt: number) => boolean) {
-    [this.#client, this.#url, this.#clock, this.#knows] = [client, url, clock, knows];
+  /** What the issuer says is believed for `boundMs`. */
+  constructor(client: IssuerClient, url: URL, clock: Clock, boundMs: number) {
+    [this.#client, this.#url, this.#clock, this.#boundMs] = [client, url, clock, boundMs];
   }
 
-  /** Passes if the session of a token that stands is live. The answer holds for all of its tokens. Throws a `Rejection`. */
+  /** Passes if the issuer says that a token stands, whose signature is known to be genuine. Throws a `Rejection`. */
   async introspect(token: string, sid: string): Promise<void> {
-    const kept = this.#kept.get(sid);
-    const { readAt } = kept !== undefined && this.#isFresh(kept) ? kept : await this.#askOnce(token, sid);
-    if (readAt === undefined) throw refused("revoked");
+    // By its signature: another token of the same session may be by a key that was withdrawn.
+    const key = token.slice(token.lastIndexOf("."));
+    const kept = this.#kept.get(key);
+    const { isLive } = kept !== undefined && this.#isFresh(kept) ? kept : await this.#askOnce(token, sid, key);
+    if (!isLive) throw refused("revoked");
   }
 
-  #isFresh({ readAt, askedAt }: Kept): boolean {
-    // That it has ended does not become untrue, but the token may have been the reason.
-    return readAt === undefined ? this.#clock.elapsed() - askedAt < DEAD_MS : this.#knows(readAt);
+  #isFresh({ isLive, askedAt }: Kept): boolean {
+    return this.#clock.passed() - askedAt <= (isLive ? this.#boundMs : DEAD_MS);
   }
 
-  async #askOnce(token: string, sid: string): Promise<Kept> {
-    const asking = this.#asking.get(sid);
+  async #askOnce(token: string, sid: string, key: string): Promise<Kept> {
+    const asking = this.#asking.get(key);
     // Who has begun to ask before this may be told what was true before this.
     if (asking !== undefined) {
       const kept = await asking;
@@ -47,27 +48,27 @@ export class Sessions {
       throw unavailable(1);
     }
     if (this.#asking.size >= QUESTIONS || this.#clock.elapsed() < this.#quietUntil) throw unavailable(1);
-    const asked = this.#ask(token);
-    this.#asking.set(sid, asked);
+    const asked = this.#ask(token, sid);
+    this.#asking.set(key, asked);
     try {
       const kept = await asked;
       if (this.#kept.size >= KEPT) this.#kept.clear();
-      this.#kept.set(sid, kept);
+      this.#kept.set(key, kept);
       return kept;
     } finally {
-      this.#asking.delete(sid);
+      this.#asking.delete(key);
     }
   }
 
-  async #ask(token: string): Promise<Kept> {
-    const askedAt = this.#clock.elapsed();
+  async #ask(token: string, sid: string): Promise<Kept> {
+    const askedAt = this.#clock.passed();
     try {
       const headers = { authorization: `Bearer ${token}`, accept: "application/json" };
       const { status, body } = await this.#client.get(this.#url, { headers, patienceMs: PATIENCE_MS });
-      if (status === 401) return { readAt: undefined, askedAt };
-      const readAt: unknown = status === 200 ? (JSON.parse(body.toString()) as { read_at: unknown }).read_at : undefined;
-      if (!Number.isSafeInteger(readAt)) throw unavailable(1);
-      return { readAt: readAt as number, askedAt };
+      if (status === 401) return { isLive: false, askedAt };
+      const isLive = status === 200 && (JSON.parse(body.toString()) as { session_id: unknown }).session_id === sid;
+      if (!isLive) throw unavailable(1);
+      return { isLive, askedAt };
     } catch (error) {
       // An issuer in trouble is left alone for a moment.
       this.#quietUntil = this.#clock.elapsed() + QUIET_MS;

@@ -110,7 +110,7 @@ struct Desk {
 
 impl Desk {
     async fn over(store: Store, config: &Config) -> Result<Self, StartError> {
-        let clock = Clock::system(store.clock_floor().await?)?;
+        let clock = Clock::of(&store).await?;
         let passwords = Passwords::new(&config.passwords);
         Ok(Self { store, clock, passwords })
     }

@@ -1,11 +1,17 @@
 //! The command line: what can be said, and what each command does.
 
 mod accounts;
+mod backup;
 mod clock;
 mod config;
 mod demo;
+mod doctor;
+mod history;
 mod keys;
+mod migrate;
 mod output;
+mod progress;
+mod restore;
 mod serve;
 mod sessions;
 mod start;
@@ -55,11 +61,24 @@ enum Command {
     /// Look into tokens
     #[command(subcommand)]
     Token(TokenCommand),
+    /// Move this installation to another database, from SQLite to PostgreSQL or back; nobody is logged out
+    Migrate(migrate::Migrate),
+    /// Open a database again that `migrate` has closed, because the installation is to stay there
+    Reopen(migrate::Reopen),
+    /// Write a copy of the database to a file; the server may go on meanwhile
+    Backup(backup::Backup),
+    /// Put a backup in place of the database; stop the server first. All sessions end
+    Restore(restore::Restore),
+    /// Look at everything the installation depends on, change nothing, and say what to do
+    Doctor(doctor::Doctor),
     /// Print the effective configuration, secrets masked
     Config,
     /// Forget the latest time that the database has seen, after a clock was wrong. Stop the server first; what expired by
     /// the wrong time may revive
     DangerResetClock,
+    /// Go on with a PostgreSQL database after a failover lost writes that had been acknowledged. Stop every node first; what
+    /// was revoked or used up by those writes may be valid again
+    DangerAcceptLostWrites,
     /// Print a script that completes commands in your shell
     Completions {
         /// Which shell
@@ -101,10 +120,14 @@ fn dispatch(line: CommandLine, env: Vec<(String, String)>) -> Result<ExitCode, S
         clap_complete::generate(shell, &mut CommandLine::command(), "watchword", &mut std::io::stdout());
         return Ok(ExitCode::SUCCESS);
     }
-    let config = Config::load(&line.overrides, &env)?;
+    let config = Config::load(&line.overrides, &env);
     let threads = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = threads.map_err(|e| StartError::System(format!("cannot start threads: {e}")))?;
     runtime.block_on(async {
+        if let Some(Command::Doctor(doctor)) = line.command {
+            return Ok(doctor::run(doctor, config, &line.overrides, &env).await);
+        }
+        let config = config?;
         match line.command {
             None | Some(Command::Serve) => serve::run(config, env).await,
             Some(Command::Demo(demo)) => demo::run(demo, &line.overrides, config, env).await,
@@ -113,9 +136,14 @@ fn dispatch(line: CommandLine, env: Vec<(String, String)>) -> Result<ExitCode, S
             Some(Command::Keys(keys)) => keys::run(keys, &config, &env).await,
             Some(Command::Verifier(verifier)) => verifiers::run(verifier, &config).await,
             Some(Command::Token(TokenCommand::Inspect(inspect))) => token::run(inspect, &config, &env).await,
+            Some(Command::Migrate(migrate)) => migrate::run(migrate, &config, &env).await,
+            Some(Command::Reopen(reopen)) => migrate::reopen(reopen, &config).await,
+            Some(Command::Backup(backup)) => backup::run(&backup, &config, &env),
+            Some(Command::Restore(restore)) => restore::run(restore, &config, &env).await,
             Some(Command::Config) => config::run(&config),
             Some(Command::DangerResetClock) => clock::run(&config).await,
-            Some(Command::Completions { .. }) => Ok(ExitCode::SUCCESS),
+            Some(Command::DangerAcceptLostWrites) => history::run(config).await,
+            Some(Command::Completions { .. } | Command::Doctor(_)) => Ok(ExitCode::SUCCESS),
         }
     })
 }

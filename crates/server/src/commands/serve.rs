@@ -21,7 +21,9 @@ pub async fn run(config: Config, env: Vec<(String, String)>) -> Result<ExitCode,
     }
     line(format!("Database     {database}"));
     if let Some(link) = setup::offer(&server.app).await? {
-        line("\nThere is no administrator yet. This link creates the first one; it works once, within 24 hours:\n");
+        line(
+            "\nThere is no administrator yet. This link creates the first one; it works once, for 24 hours at most:\n",
+        );
         line(format!("  {link}\n"));
     }
     server.run().await?;

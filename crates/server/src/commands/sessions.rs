@@ -56,7 +56,7 @@ struct Ended {
 
 pub async fn run(command: SessionCommand, config: &Config) -> Result<ExitCode, StartError> {
     let store = existing(config).await?;
-    let clock = Clock::system(store.clock_floor().await?)?;
+    let clock = Clock::of(&store).await?;
     let now = clock.now();
     let code = match command {
         SessionCommand::List { name, json: as_json } => {

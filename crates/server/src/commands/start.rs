@@ -44,7 +44,7 @@ impl Server {
         let bound = listener.local_addr().map_err(|e| StartError::System(e.to_string()))?;
         let store = open(&config).await?;
         let started = async {
-            let clock = Clock::system(store.clock_floor().await?)?;
+            let clock = Clock::of(&store).await?;
             App::start(config, env, store.clone(), clock, bound).await
         };
         match started.await {
@@ -59,22 +59,31 @@ impl Server {
     /// Serves until Ctrl-C or SIGTERM, then finishes what is in flight and writes what is left to write.
     pub async fn run(self) -> Result<(), StartError> {
         let mut jobs = jobs::start(&self.app);
-        let mut is_broken = false;
+        let (mut is_broken, mut gone) = (false, None);
         let stop = async {
             tokio::select! {
                 () = self.stop.any() => {}
                 // Jobs go on for ever. Without the one that learns of revocations, nothing here could be trusted.
                 _ = jobs.join_next() => is_broken = true,
+                why = jobs::departure(&self.app) => gone = Some(why),
             }
             // Else these requests would never finish.
             self.app.memory.feed().stop();
         };
         serve::serve(self.listener, routes::routes(&self.app), stop).await;
         drop(jobs);
+        if let Some(why) = gone {
+            self.app.store.close().await;
+            return Err(why.into());
+        }
         let written = jobs::write_seen(&self.app).await;
         let raised = self.app.store.raise_clock_floor(self.app.clock.now()).await;
         self.app.store.close().await;
-        written.and(raised)?;
+        match written.and(raised) {
+            // What is closed has its last word from the command that closed it.
+            Ok(()) | Err(store::Error::Closed) => {}
+            Err(error) => return Err(error.into()),
+        }
         if is_broken {
             return Err(StartError::System(
                 "a background job ended; stopped rather than going on without it".to_owned(),
@@ -100,6 +109,10 @@ impl Signals {
 
 /// Opens the database, and makes in it what is missing.
 pub async fn open(config: &Config) -> Result<Store, StartError> {
+    open_with(config, true).await
+}
+
+async fn open_with(config: &Config, makes: bool) -> Result<Store, StartError> {
     if let store::Database::Server(url) = &config.database.0
         && url.is_open_to_others()
     {
@@ -107,13 +120,13 @@ pub async fn open(config: &Config) -> Result<Store, StartError> {
             "whoever is on the way to the database can take its place, and sees its password: use sslmode=verify-full"
         );
     }
-    let options = Options { group: config.group_commit, ..Options::new(config.database.0.clone()) };
+    let options = Options { group: config.group_commit, makes, ..Options::new(config.database.0.clone()) };
     // It waits for the disk or the network.
     let opened = tokio::task::spawn_blocking(move || Store::open(&options)).await;
     Ok(opened.map_err(|error| StartError::System(format!("cannot open the database: {error}")))??)
 }
 
-/// The database of an installation that exists: looking at one must not make a file.
+/// The database of an installation that exists: looking at one must make neither file nor tables.
 pub async fn existing(config: &Config) -> Result<Store, StartError> {
     if let Some(path) = config.database.file()
         && !path.exists()
@@ -123,7 +136,7 @@ pub async fn existing(config: &Config) -> Result<Store, StartError> {
             path.display()
         )));
     }
-    open(config).await
+    open_with(config, false).await
 }
 
 /// The account of this username or e-mail address.

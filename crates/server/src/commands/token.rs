@@ -9,7 +9,7 @@ use serde_json::Value;
 use token::{Inspection, KeySet, SigningKey};
 
 use super::output::{json, line};
-use super::start::open;
+use super::start::existing;
 use crate::app::StartError;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -92,7 +92,10 @@ async fn known_keys(config: &Config, env: &[(String, String)]) -> Result<KeySet,
     if config.database.file().is_some_and(|path| !path.exists()) {
         return Ok(KeySet::new());
     }
-    let store = open(config).await?;
+    let store = match existing(config).await {
+        Err(StartError::Open(store::OpenError::Empty(_))) => return Ok(KeySet::new()),
+        opened => opened?,
+    };
     let jwks: Vec<Value> =
         store.keys().await?.iter().filter_map(|key| serde_json::from_str(key.public_jwk.as_deref()?).ok()).collect();
     store.close().await;

@@ -54,7 +54,7 @@ pub async fn run(command: Verifier, config: &Config) -> Result<ExitCode, StartEr
             if !is_name(&name) {
                 return Err(wrong(format!("`{name}` is not a name: it takes 1 to 64 letters, digits and `-._`")));
             }
-            let now = Clock::system(store.clock_floor().await?)?.now();
+            let now = Clock::of(&store).await?.now();
             let (credential, hash) = new_credential();
             if !store.add_verifier(name.clone(), hash, now).await? {
                 return Err(wrong(format!(

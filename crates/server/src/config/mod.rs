@@ -193,7 +193,8 @@ fn explain(error: &toml::de::Error, text: &str) -> String {
     }
 }
 
-const DEFAULT_FILE: &str = "watchword.toml";
+/// The configuration file that is read, if it is there, unless another is named.
+pub const DEFAULT_FILE: &str = "watchword.toml";
 
 const DEFAULT_KEY_FILE: &str = "watchword.key";
 

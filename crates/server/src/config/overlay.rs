@@ -65,8 +65,9 @@ fn value(path: &[&str], text: &str) -> Value {
 }
 
 /// Variables that are not settings: the file's own name, and secrets that never stand in a file.
-const NOT_KEYS: [&str; 4] = [
+const NOT_KEYS: [&str; 5] = [
     "WATCHWORD_CONFIG",
+    crate::archive::PASSWORD_VARIABLE,
     super::tokens::SECRET_VARIABLE,
     crate::keyring::MASTER_KEY_VARIABLE,
     crate::keyring::NEW_MASTER_KEY_VARIABLE,
@@ -83,6 +84,7 @@ pub(super) const KEYS: &[&[&str]] = &[
     &["trusted_proxies"],
     &["session", "idle"],
     &["session", "absolute"],
+    &["session", "bound"],
     &["tokens", "algorithm"],
     &["tokens", "profile"],
     &["tokens", "audience"],

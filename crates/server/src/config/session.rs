@@ -1,6 +1,7 @@
 //! `[session]`: how long a session lasts.
 
 use domain::Span;
+use domain::revocation::LONGEST_ACCESS_LIFETIME;
 use domain::session::Timeouts;
 use serde::{Deserialize, Serialize};
 
@@ -14,6 +15,9 @@ pub struct SessionConfig {
     pub idle: Span,
     /// Ends this long after login, used or not.
     pub absolute: Span,
+    /// For how long after it was ended a credential may still be accepted by a node that cannot ask the database. After
+    /// that the node admits nobody until it can.
+    pub bound: Span,
 }
 
 impl SessionConfig {
@@ -29,12 +33,18 @@ impl SessionConfig {
                 self.idle, self.absolute
             )));
         }
+        if self.bound < Span::seconds(1) || self.bound > LONGEST_ACCESS_LIFETIME {
+            return Err(ConfigError(format!(
+                "session: bound ({}) must be at least 1s and at most {LONGEST_ACCESS_LIFETIME}",
+                self.bound
+            )));
+        }
         Ok(())
     }
 }
 
 impl Default for SessionConfig {
     fn default() -> Self {
-        Self { idle: Span::hours(24), absolute: Span::days(14) }
+        Self { idle: Span::hours(24), absolute: Span::days(14), bound: Span::seconds(5) }
     }
 }

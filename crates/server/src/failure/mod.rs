@@ -29,7 +29,7 @@ pub enum Failure {
         /// Seconds.
         retry_after: i64,
     },
-    /// For the moment this cannot be answered; nothing was changed.
+    /// For the moment this cannot be answered. Perhaps it was done: what a client asks again is right either way.
     Unavailable {
         /// Seconds.
         retry_after: i64,
@@ -68,6 +68,7 @@ impl From<store::Error> for Failure {
     fn from(error: store::Error) -> Self {
         match error {
             store::Error::Unavailable => Self::Unavailable { retry_after: 1 },
+            store::Error::Closed => Self::Unavailable { retry_after: 10 },
             // It names tables and columns, never values.
             store::Error::Broken(cause) => Self::internal(&cause),
             taken @ store::Error::Taken(_) => Self::internal(&taken),

@@ -170,7 +170,7 @@ impl Failure {
             Self::NotFound => "The address may be mistyped, or what it named is gone.".to_owned(),
             Self::TooMany { retry_after } => format!("Wait {retry_after} seconds, then try again."),
             Self::Unavailable { retry_after } => {
-                format!("Nothing was changed. Try again in {retry_after} seconds.")
+                format!("Try again in {retry_after} seconds. It may have been done already; asking again does no harm.")
             }
             Self::Internal(_) => "The request id helps whoever runs this service to find out why.".to_owned(),
         }

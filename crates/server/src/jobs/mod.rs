@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use domain::{Span, UnixMillis};
+use store::{Move, OpenError};
 use tokio::task::JoinSet;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
@@ -12,7 +13,8 @@ use crate::keyring::KeyError;
 /// Starts all jobs. They end when the set is dropped.
 pub fn start(app: &App) -> JoinSet<()> {
     let mut jobs = JoinSet::new();
-    jobs.spawn(learn(app.clone(), ticks(POLL)));
+    jobs.spawn(keep_time(app.clone(), ticks(LOOK)));
+    jobs.spawn(learn(app.clone(), POLL));
     jobs.spawn(rotate(app.clone(), ticks(POLL)));
     jobs.spawn(write_behind(app.clone(), ticks(WRITE_BEHIND)));
     jobs.spawn(sweep(app.clone(), ticks(SWEEP)));
@@ -30,10 +32,55 @@ pub async fn tend_keys(app: &App) -> Result<(), KeyError> {
     app.keys.tend(&app.store, &app.memory, app.clock.now()).await
 }
 
-async fn learn(app: App, mut ticks: Interval) {
+/// Waits until the installation is no longer in this database, and answers why it cannot be served from here. While it
+/// is only on the way, says so in the log: what would change something is refused by the database.
+pub async fn departure(app: &App) -> OpenError {
+    let mut ticks = ticks(WATCH);
+    let mut is_leaving = false;
     loop {
         ticks.tick().await;
-        while report("revocations", app.memory.catch_up(&app.store, app.clock.now()).await).unwrap_or(false) {}
+        // Trouble with the database is reported by the other jobs, which ask it too.
+        let Ok(moving) = app.store.current_move().await else { continue };
+        let was_leaving = std::mem::replace(&mut is_leaving, moving.is_some());
+        match moving {
+            None if was_leaving => tracing::info!("the installation stays here: changes are accepted again"),
+            Some(Move::Leaving(place)) if !was_leaving => {
+                tracing::warn!(place, "the installation is being moved: checks go on, changes are answered with 503");
+            }
+            None | Some(Move::Leaving(_)) => {}
+            Some(gone) => return gone.refusal(app.config.database.to_string()),
+        }
+    }
+}
+
+/// Learns what others have revoked: whenever the database hints at it, and every so often in any case, because hints
+/// get lost.
+pub async fn learn(app: App, every: Duration) {
+    let mut ticks = ticks(every);
+    loop {
+        tokio::select! {
+            _ = ticks.tick() => {}
+            () = app.store.revocations_hinted() => {}
+        }
+        report("revocations", app.memory.catch_up(&app.store, app.clock.now()).await);
+    }
+}
+
+/// Follows the clock that counts, and says so when this machine's own is another.
+async fn keep_time(app: App, mut ticks: Interval) {
+    let mut was_off = false;
+    loop {
+        ticks.tick().await;
+        report("clock", app.clock.look(&app.store).await);
+        let off = app.clock.off().filter(|off| off.abs() > CLOCK_OFF.0);
+        if let Some(off) = off.filter(|_| !was_off) {
+            let seconds = off / 1000;
+            tracing::warn!(
+                seconds,
+                "this machine's clock is ahead of the database's by so much; the database's counts"
+            );
+        }
+        was_off = off.is_some();
     }
 }
 
@@ -83,6 +130,17 @@ fn ticks(period: Duration) -> Interval {
 
 /// How soon a revocation or change of keys by another process, such as a command, is honoured here.
 const POLL: Duration = Duration::from_millis(100);
+
+/// How soon it is noticed that the installation was moved away. `watchword migrate` waits for eight times as long before
+/// it opens the new database.
+const WATCH: Duration = Duration::from_millis(250);
+
+/// How often the database's clock is looked at.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// By how much this machine's clock may differ from the database's unmentioned. Nothing here depends on it; whoever checks
+/// tokens elsewhere on this machine, or compares logs, does.
+pub const CLOCK_OFF: Span = Span::seconds(5);
 
 /// How often trouble with the keys is logged while it lasts.
 const COMPLAIN_EVERY: Span = Span::minutes(1);

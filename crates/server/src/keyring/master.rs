@@ -46,6 +46,25 @@ impl Source {
         Ok(if keys.is_empty() { Self::File(config.master_key_file()) } else { Self::Variables(keys) })
     }
 
+    /// Whether the master key with this mark is here. Makes and changes nothing.
+    pub(super) fn has(&self, check: i64) -> Result<bool, KeyError> {
+        let fits = |key: &MasterKey| mark(key) == check;
+        Ok(match self {
+            Self::Variables(keys) => keys.iter().any(fits),
+            Self::File(path) => {
+                read(path)?.as_ref().is_some_and(fits) || read(&beside(path))?.as_ref().is_some_and(fits)
+            }
+        })
+    }
+
+    /// What a message calls it.
+    pub(super) fn name(&self) -> String {
+        match self {
+            Self::File(path) => path.display().to_string(),
+            Self::Variables(_) => MASTER_KEY_VARIABLE.to_owned(),
+        }
+    }
+
     /// The master key with this mark. Makes the file only if there is no mark: while nothing has been encrypted yet.
     pub(super) fn load(&self, check: Option<i64>) -> Result<MasterKey, KeyError> {
         let fits = |key: &&MasterKey| check.is_none_or(|check| mark(key) == check);
@@ -174,11 +193,19 @@ fn read(path: &Path) -> Result<Option<MasterKey>, KeyError> {
 
 fn read_private(path: &Path) -> std::io::Result<Zeroizing<String>> {
     let mode = fs::metadata(path)?.permissions().mode();
-    if mode & 0o077 != 0 {
+    // systemd lets one user alone at a credential by an access list, which shows as rights of the group.
+    let of_others = if is_credential(path) { 0o037 } else { 0o077 };
+    if mode & of_others != 0 {
         let text = format!("others may read it; run: chmod 600 {}", path.display());
         return Err(Error::new(ErrorKind::PermissionDenied, text));
     }
     fs::read_to_string(path).map(Zeroizing::new)
+}
+
+/// Whether systemd put the file there, with `LoadCredential=`, into a folder that belongs to this service alone.
+fn is_credential(path: &Path) -> bool {
+    let folder = std::env::var_os("CREDENTIALS_DIRECTORY").filter(|folder| !folder.is_empty());
+    folder.is_some_and(|folder| path.parent() == Some(Path::new(&folder)))
 }
 
 fn make(path: &Path) -> Result<MasterKey, KeyError> {

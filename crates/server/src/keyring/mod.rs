@@ -33,6 +33,8 @@ pub struct Keyring {
     pub profile: Profile,
     /// Binds forms to sessions.
     pub csrf: Zeroizing<[u8; 32]>,
+    /// Makes the link for the first administrator.
+    pub setup: Zeroizing<[u8; 32]>,
     /// Hides the names and addresses that throttle records are about.
     pub throttle: Zeroizing<[u8; 32]>,
     in_force: ArcSwap<InForce>,
@@ -64,6 +66,13 @@ pub enum KeyError {
     Library(String),
 }
 
+/// Where the master key is looked for, and whether the one with this mark is there. Makes and changes nothing.
+pub fn find_master(config: &Config, env: &[(String, String)], check: Option<i64>) -> Result<(String, bool), KeyError> {
+    let source = master::Source::of(config, env)?;
+    let is_here = check.map_or(Ok(true), |check| source.has(check))?;
+    Ok((source.name(), is_here))
+}
+
 impl Keyring {
     /// Reads all keys and takes what steps are due; on the first run, makes the keys.
     pub async fn open(
@@ -87,6 +96,7 @@ impl Keyring {
             refresh: RefreshKey::derive(&root),
             profile: config.tokens.profile(),
             csrf: root.subkey("watchword csrf"),
+            setup: root.subkey("watchword setup"),
             throttle: root.subkey("watchword throttle"),
             in_force: ArcSwap::from_pointee(in_force),
             confirmed_at: AtomicI64::new(now.0),
@@ -121,7 +131,8 @@ impl Keyring {
         Ok(())
     }
 
-    async fn catch_up(&self, store: &Store, memory: &Memory, now: UnixMillis) -> Result<(), KeyError> {
+    /// Learns what changed.
+    pub async fn catch_up(&self, store: &Store, memory: &Memory, now: UnixMillis) -> Result<(), KeyError> {
         let before = self.known();
         let version = if self.schedule.is_some() { store.keys_version().await? } else { before.version };
         if version != before.version || before.unopened > 0 {

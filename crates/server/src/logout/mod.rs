@@ -107,8 +107,16 @@ async fn named(headers: &HeaderMap, app: &App) -> Result<Option<SessionId>, Fail
         Err(_) => return Ok(None),
     };
     // An access token that has expired still says which session its holder wants to end.
-    let refresh = RefreshToken::decode(text, &app.keys.refresh).ok().map(|refresh| SessionId(refresh.session_id));
-    Ok(refresh.or_else(|| app.memory.session_of(text, &app.keys.known().verifying)))
+    if let Ok(refresh) = RefreshToken::decode(text, &app.keys.refresh) {
+        return Ok(Some(SessionId(refresh.session_id)));
+    }
+    let named = app.memory.session_of(text, &app.keys.known().verifying);
+    if named.is_some() {
+        return Ok(named);
+    }
+    // Another node may sign with a key that this one has not heard of yet.
+    app.keys.catch_up(&app.store, &app.memory, app.clock.now()).await?;
+    Ok(app.memory.session_of(text, &app.keys.known().verifying))
 }
 
 /// A cookie is sent by the browser whoever asks, so the form or header must show that the user did.

@@ -11,7 +11,7 @@ use token::Claims;
 use super::csrf::Csrf;
 use crate::app::App;
 use crate::failure::Failure;
-use crate::memory::Known;
+use crate::memory::{Denied, Known};
 
 /// A request whose credential has been checked against the memory.
 ///
@@ -72,10 +72,18 @@ impl Credential {
     /// The credential of a request. An `Authorization` header decides alone; only without one is the cookie looked at.
     pub async fn of(headers: &HeaderMap, app: &App) -> Result<Option<Self>, Failure> {
         if let Some(token) = bearer(headers)? {
-            let bearer = app
-                .memory
-                .by_token(token, app.clock.now(), Bearer::of)
-                .map_err(|refused| Failure::Unauthenticated(Some(refused.to_string())))?;
+            let check = || app.memory.by_token(token, app.clock.now(), Bearer::of);
+            let mut verified = check();
+            if let Err(Denied::Refused(verifier::Refused::Invalid(token::Refused::UnknownKey))) = verified {
+                // Another node may sign with a key that this one has not heard of yet.
+                app.keys.catch_up(&app.store, &app.memory, app.clock.now()).await?;
+                verified = check();
+            }
+            if let Err(Denied::Stale) = verified {
+                app.memory.keep_up(&app.store, app.clock.now()).await?;
+                verified = check();
+            }
+            let bearer = verified?;
             let nobody = || Failure::Unauthenticated(Some("the token speaks for no user of this server".to_owned()));
             return Ok(Some(Self::Bearer(bearer.ok_or_else(nobody)?)));
         }
@@ -86,6 +94,15 @@ impl Credential {
     pub async fn by_cookie(headers: &HeaderMap, app: &App) -> Result<Option<Arc<Known>>, Failure> {
         let Some(cookie) = app.cookies.session(headers) else { return Ok(None) };
         app.memory.by_cookie(cookie.session_id, &cookie.hash, &app.store, app.clock.now()).await
+    }
+}
+
+impl From<Denied> for Failure {
+    fn from(denied: Denied) -> Self {
+        match denied {
+            Denied::Refused(refused) => Self::Unauthenticated(Some(refused.to_string())),
+            Denied::Stale => Self::Unavailable { retry_after: 1 },
+        }
     }
 }
 

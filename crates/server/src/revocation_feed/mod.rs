@@ -29,6 +29,10 @@ pub struct Question {
     /// What the process that asks calls itself, for people: 1 to 64 letters, digits and `-._`.
     #[param(example = "orders-1")]
     name: Option<String>,
+    /// Whatever was in no question before, so that no cache on the way answers.
+    #[serde(rename = "fresh")]
+    #[param(rename = "fresh", example = "173209")]
+    _fresh: Option<String>,
 }
 
 type Answer<T> = ([(HeaderName, &'static str); 1], T);
@@ -49,7 +53,7 @@ pub async fn ask(
     InQuery(question): InQuery<Question>,
     app: App,
 ) -> Result<Answer<Vec<u8>>, Failure> {
-    let Asked { position, wait } = question.heard(&follower, &app)?;
+    let Asked { position, wait } = question.heard(&follower)?;
     let answer = app.memory.feed().answer(position.as_ref(), wait).await.ok_or(NOT_READY)?;
     Ok(([FRAMES], answer.bytes))
 }
@@ -70,7 +74,7 @@ pub async fn stream(
     InQuery(question): InQuery<Question>,
     app: App,
 ) -> Result<Answer<Body>, Failure> {
-    let Asked { position, .. } = question.heard(&follower, &app)?;
+    let Asked { position, .. } = question.heard(&follower)?;
     if !app.memory.is_ready(app.clock.now()) {
         return Err(NOT_READY);
     }
@@ -85,8 +89,8 @@ struct Asked {
 }
 
 impl Question {
-    /// Takes note of who asks and of what they know already.
-    fn heard(self, follower: &Follower, app: &App) -> Result<Asked, Failure> {
+    /// What is asked, if it can be.
+    fn heard(self, follower: &Follower) -> Result<Asked, Failure> {
         let refuse = |text| Err(Failure::Refused(StatusCode::BAD_REQUEST, text));
         let position = self.position.as_deref().map(Position::parse);
         if let Some(None) = position {
@@ -101,7 +105,7 @@ impl Question {
             return refuse("`name` is not made of 1 to 64 letters, digits and `-._`.");
         }
         let position = position.flatten();
-        app.memory.feed().heard(name, position.as_ref(), app.clock.now().0);
+        tracing::debug!(verifier = follower.name, name, "asks for revocations");
         Ok(Asked { position, wait })
     }
 }

@@ -1,9 +1,10 @@
 //! The first administrator, created through a link that the server prints once and that works once.
 
 use askama::Template;
+use aws_lc_rs::hmac;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{AppendHeaders, IntoResponse, Redirect, Response};
-use domain::{OneTimeSecret, Roles, SecretHash, Span};
+use domain::{OneTimeSecret, Roles, SecretHash, Span, UnixMillis};
 
 use crate::app::{App, StartError};
 use crate::failure::Failure;
@@ -28,12 +29,21 @@ struct SetupGone {
     page: Base,
 }
 
-/// A new link, if there is no administrator yet. The earlier link stops working.
+/// The link, if there is no administrator yet: until it expires the same one on every node and after every restart.
 pub async fn offer(app: &App) -> Result<Option<String>, StartError> {
-    let secret = OneTimeSecret(crate::random::bytes());
     let now = app.clock.now();
-    let offered = app.store.offer_setup(secret.hash(), now + LINK_LIFETIME, now).await?;
-    Ok(offered.then(|| format!("{}/setup/{PREFIX}{}", app.public_url, token::base64url::encode(secret.0))))
+    let key = app.keys.setup.clone();
+    let until = app.store.offer_setup(move |until| secret(&key, until).hash(), now + LINK_LIFETIME, now).await?;
+    Ok(until.map(|until| {
+        let secret = token::base64url::encode(secret(&app.keys.setup, until).0);
+        format!("{}/setup/{PREFIX}{secret}", app.public_url)
+    }))
+}
+
+/// The secret of a link that expires at this moment. Made from a key, so that nodes need not tell each other.
+fn secret(key: &[u8; 32], expires_at: UnixMillis) -> OneTimeSecret {
+    let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), &expires_at.0.to_be_bytes());
+    OneTimeSecret(tag.as_ref().try_into().expect("a SHA-256 has 32 bytes"))
 }
 
 /// `GET /setup/{secret}`. Looking at it uses nothing up.

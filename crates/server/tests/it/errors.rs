@@ -173,7 +173,7 @@ async fn without_its_database_the_server_says_when_to_try_again_and_has_changed_
     server.user("kavya", &[]).await;
     let client = server.client();
     let (cookie, tokens) = client.login_both("kavya").await;
-    server.app.store.close().await;
+    server.lose_database().await;
     let replies = [
         client.try_login("kavya", PASSWORD).await,
         client.refresh(&tokens).await,

@@ -5,6 +5,7 @@ mod support;
 
 mod devices;
 mod errors;
+mod hints;
 mod keys;
 mod login;
 mod logout;

@@ -18,6 +18,7 @@ async fn the_server_describes_itself_to_verifiers() {
         "grant_types_supported": [],
         "watchword_session_endpoint": "https://login.example.org/api/v1/session",
         "watchword_session_cookie": "__Host-session",
+        "watchword_revocations_endpoint": "https://login.example.org/revocations",
     });
     assert_eq!(reply.json(), expected);
 }

@@ -128,18 +128,36 @@ async fn a_node_that_was_asleep_signs_with_the_key_in_force_and_publishes_all() 
 }
 
 #[tokio::test]
+async fn a_token_by_a_key_that_another_node_has_not_heard_of_admits_there_and_logs_out_there() {
+    let here = TestServer::with(DAILY).await;
+    here.user("kavya", &[]).await;
+    let there = here.beside(DAILY).await;
+    for use_first in [true, false] {
+        revoke(&here, &in_state(&here, KeyState::Active)).await;
+        here.tend_keys().await;
+        let tokens = here.client().login("kavya").await;
+        if use_first {
+            assert_eq!(status(&there.client(), &tokens).await, StatusCode::OK);
+        }
+        let reply = there.client().with(&tokens).post("/logout").await;
+        assert_eq!(reply.json()["ended"], true, "{}", reply.body);
+        assert_eq!(here.client().refresh(&tokens).await.status, StatusCode::UNAUTHORIZED);
+    }
+}
+
+#[tokio::test]
 async fn a_node_that_cannot_ask_the_database_signs_nothing_and_lets_nobody_keep_its_keys() {
     let server = TestServer::with(DAILY).await;
     server.user("kavya", &[]).await;
     let tokens = server.client().login("kavya").await;
-    server.app.store.close().await;
+    server.lose_database().await;
     assert_eq!(server.client().get("/.well-known/jwks.json").await.header("cache-control"), "public, max-age=300");
     server.wait(Span::seconds(6));
     let reply = server.client().get("/.well-known/jwks.json").await;
     assert_eq!((reply.header("cache-control"), reply.status), ("no-store", StatusCode::OK));
     assert!(reply.body.contains(&kid(&tokens)));
     assert_eq!(server.client().refresh(&tokens).await.status, StatusCode::SERVICE_UNAVAILABLE);
-    assert_eq!(status(&server.client(), &tokens).await, StatusCode::OK, "checking goes on");
+    assert_eq!(status(&server.client(), &tokens).await, StatusCode::SERVICE_UNAVAILABLE, "nor lets anybody in by it");
     server.claim_failures();
 }
 

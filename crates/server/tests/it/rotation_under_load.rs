@@ -202,7 +202,8 @@ async fn rotation_under_load_fails_no_check_by_anybody_who_caches_the_keys() {
     println!("{} of {} checks failed, {} keys signed", outcome.refused, outcome.checked, outcome.signed.len());
     assert_eq!(outcome.refused, 0, "of {}", outcome.checked);
     assert!(outcome.checked > 10_000, "{}", outcome.checked);
-    assert_eq!(outcome.signed.len(), 5, "the first key signs until the first hour is over");
+    // The first key signs until the first hour is over. In the very last step, one more takes over while people refresh.
+    assert!([5, 6].contains(&outcome.signed.len()), "{:?}", outcome.signed);
 }
 
 /// The test above can fail: with any of the times too short, it does.

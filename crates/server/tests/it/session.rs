@@ -343,7 +343,7 @@ async fn use_is_noted_at_most_once_a_minute_and_never_on_the_way() {
     let (cookie, _) = server.client().login_both("kavya").await;
     let by_cookie = server.client().cookie(&cookie);
     let seen_at = || server.cell("select seen_at from sessions").parse::<i64>().unwrap();
-    let (began, commits) = (seen_at(), server.app.store.commits());
+    let (began, commits) = (seen_at(), server.commits());
     let mut noted = Vec::new();
     for _ in 0..9 {
         server.advance(Span::seconds(20)).await;
@@ -356,5 +356,35 @@ async fn use_is_noted_at_most_once_a_minute_and_never_on_the_way() {
     noted.push((seen_at() - began) / 1000);
     // Written by the job's next turn, which is the next step of this clock.
     assert_eq!(noted, [0, 0, 0, 60, 60, 60, 120, 120, 120, 180]);
-    assert_eq!(server.app.store.commits() - commits, 3);
+    assert_eq!(server.commits() - commits, 3 * server.node_count() as u64, "each node notes what it saw");
+}
+
+#[tokio::test]
+async fn a_node_that_cannot_ask_the_database_admits_nobody_beyond_the_bound() {
+    let server = TestServer::with("session.bound = '8s'").await;
+    server.user("kavya", &[]).await;
+    // From here on alone, whatever else runs these tests: the database goes away for this node only.
+    let other = server.beside("").await;
+    let (cookie, tokens) = server.client().login_both("kavya").await;
+    let (by_cookie, by_token) = (server.client().cookie(&cookie), server.client().with(&tokens));
+    let statuses = async || {
+        [
+            by_cookie.get("/api/v1/session").await.status,
+            by_token.get("/dashboard").await.status,
+            by_cookie.get("/dashboard").await.status,
+        ]
+    };
+    assert_eq!(statuses().await, [StatusCode::OK; 3]);
+
+    server.app.store.close().await;
+    let [asks, from_token, from_cookie] = statuses().await;
+    assert_eq!(asks, StatusCode::SERVICE_UNAVAILABLE, "this one reads the database");
+    assert_eq!([from_token, from_cookie], [StatusCode::OK; 2]);
+    // It is ended where this node does not hear of it.
+    assert_eq!(other.client().with(&tokens).post("/logout").await.status, StatusCode::OK);
+    server.wait(Span::seconds(8));
+    assert_eq!(statuses().await[1..], [StatusCode::OK; 2], "that is the bound");
+    server.wait(Span(1));
+    assert_eq!(statuses().await, [StatusCode::SERVICE_UNAVAILABLE; 3]);
+    server.claim_failures();
 }

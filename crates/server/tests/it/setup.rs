@@ -107,14 +107,20 @@ async fn the_link_expires_after_a_day_and_a_clock_stepped_back_does_not_help() {
 }
 
 #[tokio::test]
-async fn a_restart_replaces_the_link() {
-    let server = TestServer::start().await;
-    let old = offer(&server).await.unwrap();
-    let server = server.restart("").await;
-    let new = offer(&server).await.unwrap();
-    assert_ne!(old, new);
-    assert!(is_gone(&server.browser().get(&old).await));
-    assert_eq!(set_up(&mut server.browser(), &new, "first").await.path, "/dashboard");
+async fn every_node_and_every_restart_offers_the_same_link_until_it_expires() {
+    let here = TestServer::start().await;
+    let link = offer(&here).await.unwrap();
+    let there = here.beside("").await;
+    assert_eq!(offer(&there).await.unwrap(), link);
+    drop(there);
+    let here = here.restart("").await;
+    here.wait(Span(Span::hours(24).0 - 1));
+    assert_eq!(offer(&here).await.unwrap(), link);
+    here.wait(Span(1));
+    let next = offer(&here).await.unwrap();
+    assert_ne!(next, link);
+    assert!(is_gone(&here.browser().get(&link).await));
+    assert_eq!(set_up(&mut here.browser(), &next, "first").await.path, "/dashboard");
 }
 
 #[tokio::test]

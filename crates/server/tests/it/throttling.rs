@@ -87,7 +87,7 @@ async fn tries_are_counted_over_restarts_and_nodes() {
     for server in [&here, &there, &here] {
         assert_eq!(guess(server, "kavya", [10, 0, 0, 1]).await.status, StatusCode::UNAUTHORIZED);
     }
-    there.app.store.close().await;
+    there.lose_database().await;
     drop(there);
     let here = here.restart(SMALL).await;
     assert_eq!(guess(&here, "kavya", [10, 0, 0, 1]).await.status, StatusCode::UNAUTHORIZED);

@@ -179,6 +179,7 @@ async fn reading_changes_nothing() {
         "/.well-known/jwks.json".to_owned(),
         "/health/live".to_owned(),
         "/health/ready".to_owned(),
+        "/health/seen".to_owned(),
         "/nowhere".to_owned(),
     ];
     let before = server.tables();
@@ -326,10 +327,13 @@ async fn the_answers_of_a_server_in_trouble_are_hardened_too() {
 
     browser.login("kavya").await;
     let member = cookies_of(&browser);
+    for _ in 0..server.node_count() {
+        member.get("/dashboard").await;
+    }
     server.execute("update users set roles = 'NOT ROLES'");
     let broken = member.get("/dashboard").await;
     let refused = server.client().try_login("kavya", PASSWORD).await;
-    server.app.store.close().await;
+    server.lose_database().await;
     let away = member.get("/account/sessions").await;
     let not_ready = server.client().get("/health/ready").await;
     for (status, reply) in [(500, refused), (503, away), (503, not_ready)] {

@@ -236,6 +236,14 @@ fn every_shell_gets_completions_that_know_every_command() {
 }
 
 #[test]
+fn there_is_no_loss_to_accept_where_there_is_no_standby() {
+    let place = Place::new();
+    let refusal = place.run(&["danger-accept-lost-writes"]);
+    assert!(refusal.complaint().contains("no standby"), "{refusal:?}");
+    assert_eq!(place.files(), [""; 0]);
+}
+
+#[test]
 fn help_mentions_every_command_and_works_without_configuration() {
     let place = Place::new();
     place.write("watchword.toml", "nonsense");

@@ -3,14 +3,19 @@
 
 mod support;
 
+mod backup;
+mod clocks;
 mod commands;
 mod demo;
+mod deploy;
+mod doctor;
 mod example;
 mod feed;
 mod first_run;
 mod http_limits;
 mod keys;
-mod kill;
+mod ledger;
 mod master_key;
+mod migrate;
 mod postgres;
 mod start_errors;

@@ -3,6 +3,7 @@
 use tokio_postgres::error::{DbError, SqlState};
 
 use crate::Error;
+use crate::transfer::CLOSED;
 
 /// What is to be done about the connection and the transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +38,8 @@ pub(super) fn judge(error: &tokio_postgres::Error) -> (Fault, Error) {
     } else if [SqlState::LOCK_NOT_AVAILABLE, SqlState::QUERY_CANCELED].contains(code) {
         tracing::warn!(code = code.code(), "PostgreSQL took too long over a statement");
         (Fault::Refused, Error::Unavailable)
+    } else if code.code() == CLOSED {
+        (Fault::Refused, Error::Closed)
     } else if is_away(code) {
         (Fault::Lost, Error::Unavailable)
     } else {

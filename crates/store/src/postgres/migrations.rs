@@ -6,17 +6,41 @@ use tokio_postgres::error::SqlState;
 
 use super::connect::{Connector, Refusal};
 use super::fault::{describe, reason};
+use super::history;
 use super::session::{LOCKS, Session};
 use crate::OpenError;
+use crate::db::Opening;
+use crate::inspect::Schema;
 use crate::migrations::{MIGRATIONS, Migration, newest};
 
-/// Connects and brings the schema up to date. Many nodes may do so at once: one of them migrates, the others wait for it
+/// Connects and, if `makes`, brings the schema up to date. Many nodes may do so at once: one of them migrates, the others wait for it
 /// and find nothing left to do.
-pub(super) async fn open(connector: &Connector) -> Result<Session, OpenError> {
+pub(super) async fn open(connector: &Connector, opening: Opening) -> Result<Session, OpenError> {
     let database = connector.shown.as_str();
     let session = connector.connect().await.map_err(|refusal| refused(database, refusal))?;
-    let opened = migrate(session.client(), database).await;
-    opened.map(|()| session)
+    if opening.makes {
+        migrate(session.client(), database).await?;
+    } else {
+        schema(session.client(), database).await?.usable(|| database.to_owned())?;
+    }
+    let failed = |error| failure(database, &error);
+    if opening.danger_accept_lost_writes {
+        history::danger_accept(session.client()).await.map_err(failed)?;
+    } else if history::is_refused(session.client()).await.map_err(failed)? {
+        return Err(OpenError::HistoryLost(database.to_owned()));
+    }
+    connector.history.open();
+    Ok(session)
+}
+
+/// How far the schema is. Changes nothing.
+pub(super) async fn schema(client: &Client, database: &str) -> Result<Schema, OpenError> {
+    let missing = missing(client, database).await?;
+    Ok(match missing.first() {
+        None => Schema::Current(newest()),
+        Some(_) if missing.len() == MIGRATIONS.len() => Schema::Missing,
+        Some(next) => Schema::Behind { found: next.number - 1, known: newest() },
+    })
 }
 
 async fn migrate(client: &Client, database: &str) -> Result<(), OpenError> {
@@ -86,7 +110,7 @@ const FOUND: &str = "select
         and table_name = 'migrations' and column_name in ('number', 'name', 'checksum')),
     (select count(*) = 0 from information_schema.tables where table_schema = current_schema() and table_name in
         ('migrations', 'users', 'setup_offers', 'sessions', 'grants', 'revocations', 'throttles', 'signing_keys', 'sealed_secrets',
-        'meta'))";
+        'meta', 'transfers', 'marks', 'verifiers'))";
 
 const MIGRATIONS_TABLE: &str = "create table if not exists migrations (
     number bigint not null primary key,
@@ -95,17 +119,18 @@ const MIGRATIONS_TABLE: &str = "create table if not exists migrations (
 )";
 
 /// Why there is no connection, in words for the person who starts the server.
-fn refused(database: &str, refusal: Refusal) -> OpenError {
+pub(super) fn refused(database: &str, refusal: Refusal) -> OpenError {
     let (database, why) = (database.to_owned(), refusal.to_string());
     match refusal {
         Refusal::Silence => OpenError::Unreachable { database, why },
         Refusal::Old(version) => OpenError::TooOld { database, version },
         Refusal::Encoding(encoding) => OpenError::Encoding { database, encoding },
+        Refusal::HistoryLost => OpenError::HistoryLost(database),
         Refusal::Said(error) => failure(&database, &error),
     }
 }
 
-fn failure(database: &str, error: &tokio_postgres::Error) -> OpenError {
+pub(super) fn failure(database: &str, error: &tokio_postgres::Error) -> OpenError {
     let (database, why) = (database.to_owned(), reason(error));
     let Some(refusal) = error.as_db_error() else {
         let is_io = std::error::Error::source(error).is_some_and(|source| source.is::<std::io::Error>());

@@ -5,9 +5,13 @@
 
 mod connect;
 mod fault;
+mod hints;
+mod history;
+mod inspect;
 mod migrations;
 mod pool;
 mod session;
+mod single;
 mod tls;
 mod url;
 
@@ -18,14 +22,21 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
-use tokio::task::{JoinSet, LocalSet};
+use tokio::task::{JoinSet, LocalSet, spawn_local};
+use tokio::time::timeout;
 
+use crate::db::Opening;
 use crate::sql::Sql;
-use crate::{Error, OpenError};
+use crate::{Error, OpenError, transfer};
 use connect::Connector;
+use hints::Hints;
+pub(crate) use history::sweep as sweep_marks;
+pub use inspect::PostgresFacts;
+pub(crate) use inspect::inspect;
 pub(crate) use pool::Mode;
-use pool::Pool;
+use pool::{GOODBYE, Pool};
 pub(crate) use session::Session;
+pub(crate) use single::Single;
 pub use url::{PostgresUrl, UrlError};
 
 /// The way to the thread that talks with the server.
@@ -34,6 +45,7 @@ pub(crate) struct Postgres {
     messages: mpsc::UnboundedSender<Message>,
     places: Arc<Semaphore>,
     commits: Arc<AtomicU64>,
+    hints: Arc<Hints>,
 }
 
 enum Message {
@@ -48,17 +60,17 @@ type Job = Box<dyn FnOnce(Rc<Pool>) -> Pin<Box<dyn Future<Output = ()>>> + Send>
 const CALLERS: usize = 4096;
 
 impl Postgres {
-    /// Connects, checks the server, and brings the schema up to date. Blocks this thread meanwhile.
-    pub(crate) fn open(url: &PostgresUrl) -> Result<Self, OpenError> {
+    /// Connects, checks the server, and, if `opening` says so, brings the schema up to date. Blocks this thread meanwhile.
+    pub(crate) fn open(url: &PostgresUrl, opening: Opening) -> Result<Self, OpenError> {
         let failed = |error| OpenError::Failed { database: url.to_string(), source: Box::new(error) };
         let connector = Connector::new(url)?;
-        let commits = Arc::new(AtomicU64::new(0));
+        let (commits, hints) = (Arc::new(AtomicU64::new(0)), Arc::new(Hints::default()));
         let (messages, inbox) = mpsc::unbounded_channel();
         let (opened, outcome) = std::sync::mpsc::channel();
-        let counter = commits.clone();
+        let shared = (commits.clone(), hints.clone());
         // Made where it is dropped: a runtime cannot be dropped on a thread of another one, such as this may be.
         let serve = move || match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-            Ok(runtime) => LocalSet::new().block_on(&runtime, open(connector, counter, opened, inbox)),
+            Ok(runtime) => LocalSet::new().block_on(&runtime, open(connector, opening, shared, opened, inbox)),
             Err(error) => {
                 let database = connector.shown;
                 drop(opened.send(Err(OpenError::Failed { database, source: Box::new(error) })));
@@ -67,11 +79,16 @@ impl Postgres {
         thread::Builder::new().name("store-postgres".into()).spawn(serve).map_err(failed)?;
         let gone = |_| OpenError::Failed { database: url.to_string(), source: "its thread ended".into() };
         outcome.recv().map_err(gone)??;
-        Ok(Self { messages, places: Arc::new(Semaphore::new(CALLERS)), commits })
+        Ok(Self { messages, places: Arc::new(Semaphore::new(CALLERS)), commits, hints })
     }
 
     pub(crate) fn commits(&self) -> u64 {
         self.commits.load(Ordering::Relaxed)
+    }
+
+    /// Waits for a hint of this or another node that the log of revocations has grown.
+    pub(crate) async fn hinted(&self) {
+        self.hints.heard().await;
     }
 
     /// Runs `work`. Begun, it is finished, whether or not the caller still waits.
@@ -120,21 +137,39 @@ async fn run<T, F>(
 
 async fn open(
     connector: Connector,
-    commits: Arc<AtomicU64>,
+    opening: Opening,
+    (commits, hints): (Arc<AtomicU64>, Arc<Hints>),
     opened: std::sync::mpsc::Sender<Result<(), OpenError>>,
     inbox: mpsc::UnboundedReceiver<Message>,
 ) {
-    match migrations::open(&connector).await {
+    let admitted = async {
+        let first = migrations::open(&connector, opening).await?;
+        transfer::admit(Sql::Postgres(&first), &connector.shown).await?;
+        Ok(first)
+    };
+    match admitted.await {
         Ok(first) => {
             // Whoever opens waits for it.
             let _ = opened.send(Ok(()));
-            serve(Rc::new(Pool::new(connector, first, commits)), inbox).await;
+            let connector = Rc::new(connector);
+            let pool = Rc::new(Pool::new(connector.clone(), first, commits, hints.clone()));
+            let hinting = spawn_local(hints::exchange(connector, hints.clone()));
+            let close = serve(pool.clone(), inbox).await;
+            hints.close();
+            // What does not end by itself ends with the thread.
+            let _ = timeout(GOODBYE, hinting).await;
+            pool.close().await;
+            if let Some(reply) = close {
+                // Whoever asked may have stopped waiting; the connections are closed all the same.
+                let _ = reply.send(());
+            }
         }
         Err(error) => drop(opened.send(Err(error))),
     }
 }
 
-async fn serve(pool: Rc<Pool>, mut inbox: mpsc::UnboundedReceiver<Message>) {
+/// Does what is asked for until it is to end; answers who wants to be told when it has.
+async fn serve(pool: Rc<Pool>, mut inbox: mpsc::UnboundedReceiver<Message>) -> Option<oneshot::Sender<()>> {
     let mut jobs = JoinSet::new();
     let mut close = None;
     while close.is_none() {
@@ -155,9 +190,5 @@ async fn serve(pool: Rc<Pool>, mut inbox: mpsc::UnboundedReceiver<Message>) {
         }
     }
     while jobs.join_next().await.is_some() {}
-    pool.close().await;
-    if let Some(reply) = close {
-        // Whoever asked may have stopped waiting; the connections are closed all the same.
-        let _ = reply.send(());
-    }
+    close
 }

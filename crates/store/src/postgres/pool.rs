@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::panic::AssertUnwindSafe;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -12,6 +13,7 @@ use tokio::time::timeout;
 
 use super::connect::Connector;
 use super::fault::Fault;
+use super::hints::Hints;
 use super::session::Session;
 use crate::Error;
 use crate::sql::Sql;
@@ -29,7 +31,7 @@ const CALL: Duration = Duration::from_secs(8);
 const ATTEMPTS: u32 = 4;
 
 /// How long the connections may take to say goodbye.
-const GOODBYE: Duration = Duration::from_secs(1);
+pub(super) const GOODBYE: Duration = Duration::from_secs(1);
 
 /// Whether a store function changes anything.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -41,11 +43,12 @@ pub(crate) enum Mode {
 
 /// All connections of this node.
 pub(super) struct Pool {
-    connector: Connector,
+    connector: Rc<Connector>,
     /// Not in use. The one used last is used next, so that few are kept warm.
     idle: RefCell<Vec<Session>>,
     turns: Semaphore,
     commits: Arc<AtomicU64>,
+    hints: Arc<Hints>,
     /// Whether the server answered when it was last asked.
     is_well: Cell<bool>,
 }
@@ -58,9 +61,9 @@ struct Failed {
 }
 
 impl Pool {
-    pub(super) fn new(connector: Connector, first: Session, commits: Arc<AtomicU64>) -> Self {
+    pub(super) fn new(connector: Rc<Connector>, first: Session, commits: Arc<AtomicU64>, hints: Arc<Hints>) -> Self {
         let (idle, turns) = (RefCell::new(vec![first]), Semaphore::new(CONNECTIONS));
-        Self { connector, idle, turns, commits, is_well: Cell::new(true) }
+        Self { connector, idle, turns, commits, hints, is_well: Cell::new(true) }
     }
 
     /// Waits for the right to use a connection.
@@ -111,9 +114,16 @@ impl Pool {
     }
 
     async fn finish(&self, session: Session) -> Result<(), Failed> {
-        match session.commit().await {
+        let mark = self.connector.history.next();
+        match session.commit(&mark).await {
             Ok(has_committed) => {
+                if has_committed {
+                    self.connector.history.acknowledge(&mark);
+                }
                 self.commits.fetch_add(has_committed.into(), Ordering::Relaxed);
+                if session.has_revoked() {
+                    self.hints.announce();
+                }
                 self.give_back(session);
                 Ok(())
             }
@@ -148,7 +158,7 @@ impl Pool {
     /// A connection that is not in use, or a new one.
     async fn session(&self) -> Result<Session, Failed> {
         while let Some(session) = self.take_idle() {
-            if !session.is_closed() {
+            if !session.is_closed() && self.connector.is_current(&session) {
                 return Ok(session);
             }
         }
@@ -166,7 +176,10 @@ impl Pool {
         if !self.is_well.replace(true) {
             tracing::info!("PostgreSQL answers again");
         }
-        self.idle.borrow_mut().push(session);
+        // Another server may have taken over: nobody goes on with the one before.
+        if self.connector.is_current(&session) {
+            self.idle.borrow_mut().push(session);
+        }
     }
 
     /// Says so once, however many callers notice it.

@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use futures_util::TryStreamExt;
 use futures_util::future::join;
@@ -9,6 +10,7 @@ use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Row, Statement};
 
 use super::fault::{Fault, judge, reason};
+use super::history::{MARK, Mark};
 use super::pool::Mode;
 use crate::Error;
 use crate::datum::Value;
@@ -16,10 +18,13 @@ use crate::datum::Value;
 /// A connection to the server, used by one store function at a time.
 pub(crate) struct Session {
     client: Client,
+    host: usize,
+    born: u64,
     statements: RefCell<HashMap<&'static str, Statement>>,
     transaction: Cell<Transaction>,
     fault: Cell<Option<Fault>>,
     why: RefCell<String>,
+    has_revoked: Cell<bool>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -32,9 +37,26 @@ enum Transaction {
 }
 
 impl Session {
-    pub(super) fn new(client: Client) -> Self {
+    /// A connection to the host of this number in the URL.
+    pub(super) fn new(client: Client, host: usize) -> Self {
+        let born = BORN.fetch_add(1, Ordering::SeqCst) + 1;
+        let (statements, why) = (RefCell::default(), RefCell::default());
         let (transaction, fault) = (Cell::new(Transaction::None), Cell::new(None));
-        Self { client, statements: RefCell::default(), transaction, fault, why: RefCell::default() }
+        Self { client, host, born, statements, transaction, fault, why, has_revoked: Cell::new(false) }
+    }
+
+    pub(super) fn host(&self) -> usize {
+        self.host
+    }
+
+    /// Its number among all connections of this process, in the order in which they were made.
+    pub(crate) fn born(&self) -> u64 {
+        self.born
+    }
+
+    /// The number of the connection that was made last.
+    pub(crate) fn last_born() -> u64 {
+        BORN.load(Ordering::SeqCst)
     }
 
     pub(super) fn is_closed(&self) -> bool {
@@ -54,14 +76,30 @@ impl Session {
     /// Makes ready for a store function.
     pub(super) fn start(&self, mode: Mode) {
         self.fault.set(None);
+        self.has_revoked.set(false);
         self.transaction.set(if mode == Mode::Write { Transaction::Due } else { Transaction::None });
     }
 
-    /// Commits, if anything was begun. True if something was.
-    pub(super) async fn commit(&self) -> Result<bool, Error> {
+    /// Notes that the store function adds to the log of revocations.
+    pub(crate) fn note_revocation(&self) {
+        self.has_revoked.set(true);
+    }
+
+    /// Whether other nodes have something to learn once this is committed.
+    pub(super) fn has_revoked(&self) -> bool {
+        self.has_revoked.get()
+    }
+
+    /// Commits with a mark, if anything was begun. True if something was.
+    pub(super) async fn commit(&self, mark: &Mark) -> Result<bool, Error> {
         let was = self.transaction.replace(Transaction::None);
         if was == Transaction::Open {
-            self.client.batch_execute("commit").await.map_err(|error| self.failed(&error))?;
+            let values: [&dyn Value; 2] = [&mark.node_id, &mark.number];
+            let statement = self.statement(MARK, &values).await?;
+            let marked = self.client.execute_raw(&statement, values.iter().map(|value| value.datum()));
+            // Both go out together. Should the first fail, the second undoes the transaction.
+            let (marked, committed) = join(marked, self.client.batch_execute("commit")).await;
+            marked.and(committed).map_err(|error| self.failed(&error))?;
         }
         Ok(was == Transaction::Open)
     }
@@ -143,6 +181,8 @@ impl Session {
         error
     }
 }
+
+static BORN: AtomicU64 = AtomicU64::new(0);
 
 /// `WTCH`, so that the numbers are nobody else's in this database.
 pub(super) const LOCKS: i64 = 0x5754_4348_0000_0000;

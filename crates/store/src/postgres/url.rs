@@ -75,6 +75,9 @@ impl FromStr for PostgresUrl {
                 "sslmode" => mode = Some(decoded.into_owned()),
                 "sslrootcert" if decoded == "system" => roots = Roots::System,
                 "sslrootcert" => roots = Roots::File(decoded.into_owned().into()),
+                // Any other server would be of no use, so that is always asked for.
+                "target_session_attrs" if ["read-write", "primary"].contains(&&*decoded) => {}
+                "target_session_attrs" => return Err(wrong("target_session_attrs is not read-write")),
                 "host" | "port" | "user" | "dbname" | "options" | "application_name" => kept.push(pair),
                 _ => return Err(UrlError(format!("it has a parameter that has no meaning here; known are {KNOWN}"))),
             }
@@ -154,7 +157,7 @@ fn cause(error: &tokio_postgres::Error) -> String {
 
 const SCHEMES: [&str; 2] = ["postgres://", "postgresql://"];
 
-const KNOWN: &str = "sslmode, sslrootcert, host, port, user, dbname, options, application_name";
+const KNOWN: &str = "sslmode, sslrootcert, target_session_attrs, host, port, user, dbname, options, application_name";
 
 #[cfg(test)]
 mod tests {
@@ -222,5 +225,15 @@ mod tests {
         assert_eq!(*parse("postgres://u@db/d?sslrootcert=system").roots(), Roots::System);
         let url = parse("postgres://u@db/d?sslrootcert=%2Fetc%2Fca.pem");
         assert_eq!(*url.roots(), Roots::File("/etc/ca.pem".into()));
+    }
+
+    #[test]
+    fn several_hosts_may_be_named_and_only_one_that_can_be_written_is_wanted() {
+        let url = parse("postgres://ww:hunter2@a:5432,b:5433/ww?target_session_attrs=read-write");
+        assert_eq!(url.config().get_hosts(), [Host::Tcp("a".into()), Host::Tcp("b".into())]);
+        assert_eq!(url.config().get_ports(), [5432, 5433]);
+        assert_eq!(url.to_string(), "postgres://ww:***@a:5432,b:5433/ww?target_session_attrs=read-write");
+        let refusal = "postgres://ww@a/ww?target_session_attrs=any".parse::<PostgresUrl>().unwrap_err().to_string();
+        assert!(refusal.contains("read-write"), "{refusal}");
     }
 }

@@ -2,14 +2,14 @@
 
 use std::path::Path;
 
-use aws_lc_rs::digest::{SHA256, digest};
+use aws_lc_rs::digest::{Digest, SHA256, digest};
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use crate::OpenError;
 use crate::migrations::{MIGRATIONS, Migration, newest};
 
 /// `WTCH` in the file's header: how a Watchword database is told from any other.
-const APPLICATION_ID: i64 = 0x5754_4348;
+pub(super) const APPLICATION_ID: i64 = 0x5754_4348;
 
 /// Whether the file is empty or a Watchword database. Changes nothing.
 pub(crate) fn is_ours(connection: &Connection) -> rusqlite::Result<bool> {
@@ -23,39 +23,55 @@ pub(crate) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), Op
     let failed = |error| OpenError::of(path, error);
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
     transaction.pragma_update(None, "application_id", APPLICATION_ID).map_err(failed)?;
+    make_table(&transaction).map_err(failed)?;
     let applied = applied(&transaction).map_err(failed)?;
-    let known = newest();
-    if let Some(&(found, _)) = applied.iter().find(|(number, _)| *number > known) {
-        return Err(OpenError::Newer { database: path.display().to_string(), found, known });
-    }
+    judge(&applied, path)?;
     for migration in MIGRATIONS {
-        let checksum = digest(&SHA256, migration.sqlite.as_bytes());
-        match applied.iter().find(|(number, _)| *number == migration.number) {
-            Some((_, was)) if was == checksum.as_ref() => {}
-            Some(_) => {
-                return Err(OpenError::Altered { database: path.display().to_string(), number: migration.number });
-            }
-            None => apply(&transaction, migration, checksum.as_ref()).map_err(failed)?,
+        if !applied.iter().any(|(number, _)| *number == migration.number) {
+            apply(&transaction, migration).map_err(failed)?;
         }
     }
     transaction.commit().map_err(failed)
 }
 
-fn applied(transaction: &Transaction<'_>) -> rusqlite::Result<Vec<(i64, Vec<u8>)>> {
+/// Refuses what was migrated by a later version, or by other texts than this one has.
+pub(super) fn judge(applied: &[(i64, Vec<u8>)], path: &Path) -> Result<(), OpenError> {
+    let known = newest();
+    if let Some(&(found, _)) = applied.iter().find(|(number, _)| *number > known) {
+        return Err(OpenError::Newer { database: path.display().to_string(), found, known });
+    }
+    for migration in MIGRATIONS {
+        let was = applied.iter().find(|(number, _)| *number == migration.number);
+        if was.is_some_and(|(_, was)| was != checksum(migration).as_ref()) {
+            return Err(OpenError::Altered { database: path.display().to_string(), number: migration.number });
+        }
+    }
+    Ok(())
+}
+
+/// The migrations that were applied and their checksums, the last one first.
+pub(super) fn applied(connection: &Connection) -> rusqlite::Result<Vec<(i64, Vec<u8>)>> {
+    let mut rows = connection.prepare("select number, checksum from migrations order by number desc")?;
+    rows.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
+}
+
+fn make_table(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
     transaction.execute_batch(
         "create table if not exists migrations (
             number integer not null primary key,
             name text not null,
             checksum blob not null
         ) strict",
-    )?;
-    let mut rows = transaction.prepare("select number, checksum from migrations order by number desc")?;
-    rows.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
+    )
 }
 
-fn apply(transaction: &Transaction<'_>, migration: &Migration, checksum: &[u8]) -> rusqlite::Result<()> {
+fn apply(transaction: &Transaction<'_>, migration: &Migration) -> rusqlite::Result<()> {
     transaction.execute_batch(migration.sqlite)?;
     let record = "insert into migrations (number, name, checksum) values (?1, ?2, ?3)";
-    transaction.execute(record, (migration.number, migration.name, checksum))?;
+    transaction.execute(record, (migration.number, migration.name, checksum(migration).as_ref()))?;
     Ok(())
+}
+
+fn checksum(migration: &Migration) -> Digest {
+    digest(&SHA256, migration.sqlite.as_bytes())
 }

@@ -1,22 +1,28 @@
 //! The embedded engine: opening the file, and the two ways in: many readers, one writer.
 
+pub(crate) mod backup;
+mod inspect;
 mod migrations;
+pub(crate) mod replace;
 mod writer;
 
 use std::fs::{self, File};
 use std::io;
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
 use rusqlite::{CachedStatement, Connection, OpenFlags};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 
 use crate::datum::Value;
 use crate::sql::Sql;
 use crate::{Error, OpenError, ready};
+use backup::refused;
+pub use inspect::SqliteFacts;
+pub(crate) use inspect::inspect;
 use migrations::{is_ours, migrate};
 use writer::{Message, Request, Writer};
 
@@ -26,6 +32,8 @@ pub(crate) struct Sqlite {
     queue: mpsc::Sender<Message>,
     readers: Arc<Readers>,
     commits: Arc<AtomicU64>,
+    hints: Arc<Notify>,
+    is_ill: Arc<AtomicBool>,
 }
 
 struct Readers {
@@ -35,28 +43,35 @@ struct Readers {
 }
 
 impl Sqlite {
-    /// Opens the database, creates it if there is none, and brings its schema up to date.
-    pub(crate) fn open(path: &Path, group: usize, readers: usize) -> Result<Self, OpenError> {
-        Self::open_waiting(path, group, readers, BUSY_TIMEOUT)
+    /// Opens the database. If `makes`, creates it if there is none, and brings its schema up to date.
+    pub(crate) fn open(path: &Path, group: usize, readers: usize, makes: bool) -> Result<Self, OpenError> {
+        Self::open_waiting(path, group, readers, makes, BUSY_TIMEOUT)
     }
 
-    fn open_waiting(path: &Path, group: usize, readers: usize, busy: Duration) -> Result<Self, OpenError> {
+    fn open_waiting(path: &Path, group: usize, readers: usize, makes: bool, busy: Duration) -> Result<Self, OpenError> {
         let failed = |error| OpenError::of(path, error);
-        let writing = open_for_writing(path, busy)?;
+        let writing = if makes { open_for_writing(path, busy)? } else { open_as_it_is(path, busy)? };
         let reading = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let readers = (0..readers.max(1))
             .map(|_| connect(path, reading, busy).map(|connection| Mutex::new(Some(connection))))
             .collect::<rusqlite::Result<_>>()
             .map_err(failed)?;
 
-        let commits = Arc::new(AtomicU64::new(0));
-        let writer = Writer { connection: writing, group: group.max(1), commits: commits.clone() };
+        let (commits, hints) = (Arc::new(AtomicU64::new(0)), Arc::new(Notify::new()));
+        let is_ill = Arc::new(AtomicBool::new(false));
+        let writer = Writer::new(writing, group.max(1), commits.clone(), hints.clone(), is_ill.clone());
         let (queue, waiting) = mpsc::channel(QUEUE);
         std::thread::Builder::new()
             .name("store-writer".into())
             .spawn(move || writer.run(waiting))
             .map_err(|error| OpenError::Failed { database: path.display().to_string(), source: Box::new(error) })?;
-        Ok(Self { queue, commits, readers: Arc::new(Readers { connections: readers, turn: AtomicUsize::new(0) }) })
+        Ok(Self {
+            queue,
+            commits,
+            hints,
+            is_ill,
+            readers: Arc::new(Readers { connections: readers, turn: AtomicUsize::new(0) }),
+        })
     }
 
     /// Finishes what was asked for, moves everything into the one file and closes it. Later calls are `Unavailable`.
@@ -74,6 +89,16 @@ impl Sqlite {
     /// How many transactions this store has committed since it was opened.
     pub(crate) fn commits(&self) -> u64 {
         self.commits.load(Ordering::Relaxed)
+    }
+
+    /// Waits until the log of revocations has grown by this store.
+    pub(crate) async fn hinted(&self) {
+        self.hints.notified().await;
+    }
+
+    /// Whether the last transaction that had something to write could not: the disk may be full.
+    pub(crate) fn is_ill(&self) -> bool {
+        self.is_ill.load(Ordering::Relaxed)
     }
 
     /// Runs `work` in a transaction of the writer, and returns once that is on disk.
@@ -137,15 +162,15 @@ pub(crate) fn prepare<'c>(
     Ok(statement)
 }
 
+/// One connection that writes, for work that takes long.
+pub(crate) fn single(path: &Path) -> Result<Connection, OpenError> {
+    open_for_writing(path, BUSY_TIMEOUT)
+}
+
 fn open_for_writing(path: &Path, busy: Duration) -> Result<Connection, OpenError> {
-    let refused = |error: io::Error| match error.kind() {
-        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => OpenError::NoFolder(path.to_owned()),
-        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => OpenError::NotWritable(path.to_owned()),
-        _ => OpenError::Failed { database: path.display().to_string(), source: Box::new(error) },
-    };
     let failed = |error| OpenError::of(path, error);
     // Held until the schema is up to date: SQLite itself does not wait for a second process that turns on the log.
-    let _alone = create(path).map_err(refused)?;
+    let _alone = create(path).map_err(|error| refused(path, error))?;
     if path.is_dir() {
         return Err(OpenError::NotADatabase(path.to_owned()));
     }
@@ -162,14 +187,22 @@ fn open_for_writing(path: &Path, busy: Duration) -> Result<Connection, OpenError
     Ok(connection)
 }
 
+/// A connection to a database that some server has made. Nothing is made here.
+fn open_as_it_is(path: &Path, busy: Duration) -> Result<Connection, OpenError> {
+    let failed = |error| OpenError::of(path, error);
+    let _alone = lock_folder(path).map_err(|error| refused(path, error))?;
+    let writing = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = connect(path, writing, busy).map_err(failed)?;
+    if !is_ours(&connection).map_err(failed)? {
+        return Err(OpenError::NotADatabase(path.to_owned()));
+    }
+    inspect::schema(&connection, path)?.usable(|| path.display().to_string())?;
+    Ok(connection)
+}
+
 /// Creates the file if there is none. Returns its folder, locked against other processes that open it too.
 fn create(path: &Path) -> io::Result<File> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let folder = File::open(folder)?;
-    match folder.lock() {
-        Err(error) if error.kind() != io::ErrorKind::Unsupported => return Err(error),
-        _ => {}
-    }
+    let folder = lock_folder(path)?;
     let mut options = fs::OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
@@ -181,6 +214,16 @@ fn create(path: &Path) -> io::Result<File> {
         Err(error) => return Err(error),
     }
     Ok(folder)
+}
+
+/// The folder of a database, locked against other processes that open or replace it.
+fn lock_folder(path: &Path) -> io::Result<File> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = File::open(folder)?;
+    match folder.lock() {
+        Err(error) if error.kind() != io::ErrorKind::Unsupported => Err(error),
+        _ => Ok(folder),
+    }
 }
 
 /// A connection with the settings that every one of them has.

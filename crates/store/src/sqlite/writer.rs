@@ -1,22 +1,29 @@
 //! The one writer: runs many requests in one transaction, and answers each only after that was committed.
 
+use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use rusqlite::Connection;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 
 use crate::sql::Sql;
 use crate::{Error, ready};
 
 /// The writing connection, on its own thread.
 pub(crate) struct Writer {
-    pub(crate) connection: Connection,
+    connection: Connection,
     /// Most requests per commit.
-    pub(crate) group: usize,
+    group: usize,
     /// How many transactions were committed.
-    pub(crate) commits: Arc<AtomicU64>,
+    commits: Arc<AtomicU64>,
+    /// Told when the log of revocations has grown.
+    hints: Arc<Notify>,
+    /// The last entry of that log that was seen.
+    revoked: Cell<i64>,
+    /// Whether the last transaction that had something to write could not.
+    is_ill: Arc<AtomicBool>,
 }
 
 /// What the writer is sent.
@@ -45,6 +52,16 @@ pub(crate) struct Request<F, T> {
 }
 
 impl Writer {
+    pub(crate) fn new(
+        connection: Connection,
+        group: usize,
+        commits: Arc<AtomicU64>,
+        hints: Arc<Notify>,
+        is_ill: Arc<AtomicBool>,
+    ) -> Self {
+        Self { connection, group, commits, hints, revoked: Cell::new(0), is_ill }
+    }
+
     /// Serves until asked to close, or until nobody is left who could ask.
     pub(crate) fn run(self, mut queue: mpsc::Receiver<Message>) {
         let mut close = None;
@@ -67,6 +84,7 @@ impl Writer {
         let mut close = None;
         let mut ran = Vec::new();
         let mut next = Some(first);
+        let changes = self.connection.total_changes();
         let mut fate = self.begin();
         while let Some(mut job) = next.take() {
             // Nothing is consumed for a caller who has gone: whoever gave up waiting may ask again.
@@ -85,8 +103,10 @@ impl Writer {
             }
         }
         let fate = fate.and_then(|()| self.commit());
-        if fate.is_err() {
-            self.roll_back();
+        match &fate {
+            Err(_) => self.roll_back(),
+            Ok(()) if self.connection.total_changes() > changes => self.is_well(),
+            Ok(()) => {}
         }
         for job in ran {
             job.answer(fate.as_ref().err().map(Error::again));
@@ -102,17 +122,52 @@ impl Writer {
     /// Runs one request so that its failure undoes only itself. An error concerns the whole group.
     fn step(&self, job: &mut dyn Job) -> Result<(), Error> {
         self.execute("savepoint job")?;
-        if !job.run(Sql::Sqlite(&self.connection)) {
+        let is_done = job.run(Sql::Sqlite(&self.connection));
+        if self.connection.is_autocommit() {
+            // A full disk makes SQLite roll back the whole transaction. Nobody is told success.
+            self.cannot_write("it gave up a transaction");
+            return Err(Error::Unavailable);
+        }
+        if !is_done {
             self.execute("rollback to job")?;
         }
-        // A full disk makes SQLite roll back the whole transaction: then this fails, and nobody is told success.
         self.execute("release job")
     }
 
     fn commit(&self) -> Result<(), Error> {
-        self.execute("commit")?;
+        self.execute("commit").inspect_err(|error| {
+            if matches!(error, Error::Unavailable) {
+                self.cannot_write("a commit failed");
+            }
+        })?;
         self.commits.fetch_add(1, Ordering::Relaxed);
+        self.hint();
         Ok(())
+    }
+
+    /// Wakes whoever follows the log of revocations, if it has grown. Microseconds, beside a commit that waits for a disk.
+    fn hint(&self) {
+        let last = "select seq from sqlite_sequence where name = 'revocations'";
+        let last = self.connection.prepare_cached(last).and_then(|mut last| last.query_row([], |row| row.get(0)));
+        // Without a row there has never been an entry. Should reading fail, whoever follows it polls all the same.
+        if let Ok(last) = last
+            && self.revoked.replace(last) != last
+        {
+            self.hints.notify_one();
+        }
+    }
+
+    /// Says so once, however many callers it concerns.
+    fn cannot_write(&self, why: &str) {
+        if !self.is_ill.swap(true, Ordering::Relaxed) {
+            tracing::error!(why, "the database cannot be written: is the disk full?");
+        }
+    }
+
+    fn is_well(&self) {
+        if self.is_ill.swap(false, Ordering::Relaxed) {
+            tracing::info!("the database can be written again");
+        }
     }
 
     fn roll_back(&self) {
@@ -182,7 +237,7 @@ mod tests {
     fn store() -> (Sqlite, TempDir) {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("watchword.db");
-        (Sqlite::open_waiting(&path, 256, 4, Duration::ZERO).unwrap(), folder)
+        (Sqlite::open_waiting(&path, 256, 4, true, Duration::ZERO).unwrap(), folder)
     }
 
     async fn note(sql: Sql<'_>, name: &str) -> Result<usize, Error> {
@@ -190,7 +245,8 @@ mod tests {
     }
 
     fn notes(store: &Sqlite) -> i64 {
-        let count = async |sql: Sql<'_>| sql.one("select count(*) from meta", &[], |row| row.take()).await;
+        let text = "select count(*) from meta where name <> 'revocations_source'";
+        let count = async |sql: Sql<'_>| sql.one(text, &[], |row| row.take()).await;
         store.read(&count).unwrap().unwrap()
     }
 
@@ -288,9 +344,24 @@ mod tests {
             Err(Error::broken("disk full"))
         })
         .await;
-        assert!(outcomes.iter().all(|outcome| matches!(outcome, Some(Error::Broken(_)))), "{outcomes:?}");
+        assert!(outcomes.iter().all(|outcome| matches!(outcome, Some(Error::Unavailable))), "{outcomes:?}");
         assert_eq!(notes(&store), 0);
         store.write(async |sql| note(sql, "afterwards").await).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_full_database_asks_to_try_again_and_is_ill_until_something_was_written() {
+        let (store, _folder) = store();
+        let most = async |pages| store.write(async move |sql| Ok(execute(sql, pages)?)).await.unwrap();
+        let large =
+            async |sql: Sql<'_>| sql.run("insert into meta (name, value) values (hex(zeroblob(100000)), 0)", &[]).await;
+        most("pragma max_page_count = 1").await;
+        assert!(matches!(store.write(large).await, Err(Error::Unavailable)));
+        assert!(store.is_ill());
+        most("pragma max_page_count = 1000000").await;
+        assert!(store.is_ill(), "nothing was written yet");
+        store.write(large).await.unwrap();
+        assert!(!store.is_ill() && notes(&store) == 1);
     }
 
     #[tokio::test]
@@ -336,6 +407,6 @@ mod tests {
         store.write(async |sql| note(sql, "wanted").await).await.unwrap();
         held.await.unwrap().unwrap();
         let names = async |sql: Sql<'_>| sql.all("select name from meta", &[], |row| row.take::<String>()).await;
-        assert_eq!(store.read(&names).unwrap(), ["wanted"]);
+        assert_eq!(store.read(&names).unwrap(), ["revocations_source", "wanted"]);
     }
 }

@@ -4,15 +4,24 @@
 
 extern crate watchword_store as store;
 
+mod backup;
 mod connecting;
 mod durability;
 mod groups;
+mod hints;
+mod looking;
+mod marks;
 mod opening;
 mod outages;
+mod queues;
 mod schema;
 mod secrecy;
 mod snapshots;
 mod support;
+mod transfer;
+mod transfer_refusals;
+mod transfer_size;
+mod upgrading;
 
 #[path = "."]
 mod on_sqlite {
@@ -28,10 +37,14 @@ mod on_sqlite {
     mod bootstrap;
     #[path = "grants.rs"]
     mod grants;
+    #[path = "inspecting.rs"]
+    mod inspecting;
     #[path = "keys.rs"]
     mod keys;
     #[path = "races.rs"]
     mod races;
+    #[path = "restored.rs"]
+    mod restored;
     #[path = "revocations.rs"]
     mod revocations;
     #[path = "sessions.rs"]
@@ -56,10 +69,14 @@ mod on_postgres {
     mod bootstrap;
     #[path = "grants.rs"]
     mod grants;
+    #[path = "inspecting.rs"]
+    mod inspecting;
     #[path = "keys.rs"]
     mod keys;
     #[path = "races.rs"]
     mod races;
+    #[path = "restored.rs"]
+    mod restored;
     #[path = "revocations.rs"]
     mod revocations;
     #[path = "sessions.rs"]

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use domain::Span;
-use store::{Database, Error, Options, Store};
+use domain::{EndedWhy, Span};
+use store::{Database, Error, Options, Position, Revoked, Store};
 use test_postgres::Cluster;
 use tokio::time::timeout;
 
-use crate::support::{T0, at_once};
+use crate::support::{KEEP, T0, at_once, new_session, new_user, session_id};
 
 /// Longer than any call may take.
 const BOUND: Duration = Duration::from_secs(15);
@@ -59,4 +59,38 @@ async fn a_server_that_stops_makes_calls_unavailable_until_it_is_started_and_a_r
     assert_eq!(store.clock_floor().await.unwrap(), Some(T0 + Span(1)));
     store.close().await;
     assert!(matches!(store.clock_floor().await, Err(Error::Unavailable)));
+}
+
+/// A crash loses the numbers of transactions that left nothing on the disk, and they are given out again.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_revoked_after_a_crash_is_learnt_of_although_transaction_numbers_come_again() {
+    // Otherwise a background process might put the numbers on the disk before the crash.
+    let settings = ["listen_addresses = ''", "full_page_writes = on", "wal_writer_delay = 10s"];
+    let cluster = Cluster::start(&settings);
+    let (here, there) = (store(&cluster), store(&cluster));
+    here.add_user(new_user(1)).await.unwrap();
+    let next =
+        || cluster.psql("postgres", "", "select pg_snapshot_xmax(pg_current_snapshot())").parse::<u64>().unwrap();
+    let mut came_again = 0;
+    for n in 1..=3 {
+        here.open_session(new_session(1, n)).await.unwrap().unwrap();
+        cluster.psql(
+            "postgres",
+            "",
+            "do 'begin for n in 1..1000 loop perform pg_current_xact_id(); rollback; end loop; end'",
+        );
+        let earlier = there.revocations_since(&Position::default()).await.unwrap();
+        let (position, source) = (earlier.position, earlier.source);
+        let before = next();
+        cluster.kill();
+        cluster.control(&["start"]);
+        here.end_session(session_id(n), EndedWhy::Logout, KEEP, T0).await.unwrap();
+        came_again += u32::from(next() < before);
+        let news = there.revocations_since(&position).await.unwrap();
+        let revoked: Vec<Revoked> = news.revocations.into_iter().map(|entry| entry.revoked).collect();
+        assert!(revoked.contains(&Revoked::Session(session_id(n))), "{revoked:?}");
+        assert_ne!(news.source, source, "whoever is told by numbers has to know that they are others");
+        assert_eq!(there.revocations_since(&news.position).await.unwrap().source, news.source);
+    }
+    assert!(came_again > 0, "the crashes lost no numbers, so nothing was tested");
 }

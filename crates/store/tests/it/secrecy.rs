@@ -10,7 +10,8 @@ async fn no_secret_is_ever_in_the_file() {
     // A stand-in for what the server's hash function would answer: the store is given nothing else.
     let password = "correct horse battery staple";
     let hash = PasswordHash(format!("$argon2id$v=19${:x}", password.len()));
-    store.offer_setup(setup.hash(), T0 + Span::hours(1), T0).await.unwrap();
+    let offered = setup.hash();
+    store.offer_setup(move |_| offered, T0 + Span::hours(1), T0).await.unwrap();
     store.add_user(NewUser { password: Some(hash), ..new_user(1) }).await.unwrap();
     let opened = NewSession { cookie_hash: Some(cookie.hash()), ..new_session(1, 1) };
     store.open_session(opened).await.unwrap();

@@ -42,15 +42,26 @@ impl TestStore {
         Self { store: Store::open(&place.options()).unwrap(), place }
     }
 
+    /// A store on what another program has made with these statements.
+    pub(crate) fn after(is_on_server: bool, sql: &str) -> Self {
+        let place = if is_on_server { Place::Schema(Schema::new()) } else { Place::File(tempfile::tempdir().unwrap()) };
+        place.execute(sql);
+        Self { store: Store::open(&place.options()).unwrap(), place }
+    }
+
     /// Another node on the same database.
     pub(crate) fn beside(&self) -> Store {
         Store::open(&self.place.options()).unwrap()
     }
 
+    /// Where it is.
+    pub(crate) fn database(&self) -> Database {
+        self.place.options().database
+    }
+
     /// Its file, on SQLite.
     pub(crate) fn path(&self) -> PathBuf {
-        let Place::File(folder) = &self.place else { panic!("this store is no file") };
-        folder.path().join("watchword.db")
+        self.place.path()
     }
 
     /// Its schema, on PostgreSQL.
@@ -64,6 +75,11 @@ impl TestStore {
         rusqlite::Connection::open(self.path()).unwrap()
     }
 
+    /// Whether it is on PostgreSQL.
+    pub(crate) fn is_on_server(&self) -> bool {
+        matches!(self.place, Place::Schema(_))
+    }
+
     /// Closes the store and opens the file again.
     pub(crate) async fn reopened(self) -> Self {
         self.store.close().await;
@@ -73,10 +89,7 @@ impl TestStore {
 
     /// Runs a statement as another program.
     pub(crate) fn execute(&self, sql: &str) {
-        match &self.place {
-            Place::File(_) => self.outside().execute_batch(sql).unwrap(),
-            Place::Schema(schema) => drop(schema.psql(sql)),
-        }
+        self.place.execute(sql);
     }
 
     /// A count, as another program sees it.
@@ -112,6 +125,18 @@ impl TestStore {
 }
 
 impl Place {
+    fn path(&self) -> PathBuf {
+        let Self::File(folder) = self else { panic!("this store is no file") };
+        folder.path().join("watchword.db")
+    }
+
+    fn execute(&self, sql: &str) {
+        match self {
+            Self::File(_) => rusqlite::Connection::open(self.path()).unwrap().execute_batch(sql).unwrap(),
+            Self::Schema(schema) => drop(schema.psql(sql)),
+        }
+    }
+
     fn options(&self) -> Options {
         match self {
             Self::File(folder) => Options::file(folder.path().join("watchword.db")),
@@ -125,6 +150,11 @@ impl Deref for TestStore {
     fn deref(&self) -> &Store {
         &self.store
     }
+}
+
+/// A store at this URL.
+pub(crate) fn on_server(url: &str) -> Store {
+    Store::open(&Options::new(Database::Server(Box::new(url.parse().unwrap())))).unwrap()
 }
 
 pub(crate) fn user_id(n: u8) -> UserId {

@@ -16,7 +16,7 @@ async fn what_timed_out_ends_and_what_matters_to_nobody_goes() {
     store.touch(vec![(session_id(3), T0 + Span::hours(12))], TIMEOUTS.idle).await.unwrap();
     let limit = Limit { burst: 3, every: Span::minutes(1) };
     store.charge(vec![(ThrottleKey([1; 16]), limit)], T0).await.unwrap();
-    store.offer_setup(SecretHash([1; 32]), T0 + Span::hours(1), T0).await.unwrap();
+    store.offer_setup(|_| SecretHash([1; 32]), T0 + Span::hours(1), T0).await.unwrap();
 
     let early = store.sweep(T0, Span::days(30)).await.unwrap();
     assert_eq!(revoked(&early.expired), []);
@@ -32,6 +32,38 @@ async fn what_timed_out_ends_and_what_matters_to_nobody_goes() {
     assert_eq!(store.ended(2).await, Some(EndedWhy::Expired));
     assert_eq!(store.ended(3).await, None);
     assert_eq!(store.log().await, [Revoked::Session(session_id(2))]);
+}
+
+#[tokio::test]
+async fn a_session_that_is_used_is_looked_at_once_in_each_idle_time_and_ends_when_it_is_not() {
+    let store = super::store();
+    store.user(1).await;
+    store.session_of(1, 1).await;
+    let mut seen = T0;
+    for _ in 0..3 {
+        let due = seen + TIMEOUTS.idle + SEEN_INTERVAL;
+        seen = due - Span::hours(2);
+        store.touch(vec![(session_id(1), seen)], TIMEOUTS.idle).await.unwrap();
+        for (now, standing) in [(due - Span(1), 0), (due, 1), (due, 0)] {
+            let swept = store.sweep(now, Span::days(30)).await.unwrap();
+            assert_eq!((swept.standing, revoked(&swept.expired)), (standing, vec![]));
+        }
+    }
+    let swept = store.sweep(seen + TIMEOUTS.idle + SEEN_INTERVAL, Span::days(30)).await.unwrap();
+    assert_eq!((swept.standing, revoked(&swept.expired)), (0, vec![Revoked::Session(session_id(1))]));
+}
+
+#[tokio::test]
+async fn a_session_of_a_version_that_does_not_know_when_to_sweep_it_is_swept_like_any_other() {
+    let store = super::store();
+    store.user(1).await;
+    store.session_of(1, 1).await;
+    store.execute("update sessions set sweep_at = 0");
+    assert_eq!(store.sweep(T0, Span::days(30)).await.unwrap().standing, 1);
+    assert_eq!(store.sweep(T0, Span::days(30)).await.unwrap().standing, 0);
+    store.execute("update sessions set sweep_at = 0");
+    let swept = store.sweep(T0 + TIMEOUTS.idle + SEEN_INTERVAL, Span::days(30)).await.unwrap();
+    assert_eq!(revoked(&swept.expired), [Revoked::Session(session_id(1))]);
 }
 
 #[tokio::test]

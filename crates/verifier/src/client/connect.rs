@@ -164,6 +164,7 @@ impl Connect {
                 let endpoint = revocations
                     .ok_or_else(|| ConnectError::Feed("it is of a version that does not tell of them".to_owned()))?;
                 let checker = Arc::clone(keys.checker());
+                keys.are_followed();
                 Some(Following::begin(fetch.clone(), endpoint, follower, self.clock.clone(), checker).await?)
             }
         };

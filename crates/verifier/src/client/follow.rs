@@ -49,6 +49,8 @@ enum Interrupted {
     Fetch(#[from] FetchError),
     #[error("the answer was cut off")]
     CutOff,
+    #[error("the answer took too long")]
+    Slow,
     #[error("the answer is longer than {} MB", MAX_BYTES >> 20)]
     TooLong,
     #[error("the issuer tells of something that this version does not know; renew this program")]
@@ -110,11 +112,21 @@ impl Following {
 
     /// Asks what is new; for up to `wait` the answer may be held back.
     async fn ask(&self, wait: Duration) -> Result<(), Interrupted> {
+        // One that takes longer proves less than the next one could. The first has more to bring.
+        let patience = if self.has_position() { self.pace() } else { PATIENCE };
+        match timeout(patience + wait, self.ask_whole(wait, patience)).await {
+            Ok(outcome) => outcome,
+            Err(_) if self.has_position() => Err(Interrupted::Slow),
+            Err(_) => Err(Interrupted::CutOff),
+        }
+    }
+
+    async fn ask_whole(&self, wait: Duration, patience: Duration) -> Result<(), Interrupted> {
         let asked = self.clock.passed_ms();
         let uri = self.uri("", wait);
-        let mut answer = self.open(&uri, wait).await?;
+        let mut answer = self.open(&uri, patience + wait).await?;
         let mut bytes = Vec::new();
-        while let Some(part) = answer.next(PATIENCE).await? {
+        while let Some(part) = answer.next(patience).await? {
             bytes.extend_from_slice(&part);
             if bytes.len() > MAX_BYTES {
                 return Err(Interrupted::TooLong);
@@ -123,9 +135,9 @@ impl Following {
         let mut frames = Frames::default();
         frames.push(&bytes);
         let watermark = last_watermark(&bytes).ok_or(Interrupted::CutOff)?;
-        let Applied { is_whole, .. } = self.apply(&mut frames, watermark.now_ms);
-        self.go_on_from(&watermark);
-        if !is_whole {
+        let mut applied = Applied { is_whole: true, is_news: false };
+        self.apply(&mut frames, watermark.now_ms, &mut applied);
+        if !applied.is_whole {
             return Err(Interrupted::Unknown);
         }
         self.freshness.learn(asked, watermark.view());
@@ -134,35 +146,37 @@ impl Following {
 
     /// Listens to one stream until it ends; whether it said anything.
     async fn listen(&self) -> Result<bool, Interrupted> {
-        let mut stream = self.open(&self.uri("/stream", Duration::ZERO), Duration::ZERO).await?;
+        let mut stream = self.open(&self.uri("/stream", Duration::ZERO), PATIENCE).await?;
         let (mut frames, mut has_spoken) = (Frames::default(), false);
+        let mut applied = Applied { is_whole: true, is_news: false };
         loop {
             let part: Option<Bytes> = match stream.next(QUIET).await {
                 Ok(part) => part,
                 // What it said counts. That it ended so is no news.
-                Err(_) if has_spoken => return Ok(true),
-                Err(error) => return Err(error.into()),
+                Err(_) => return Ok(has_spoken),
             };
             let Some(part) = part else { return Ok(has_spoken) };
             has_spoken = true;
             frames.push(&part);
             let now = self.view().map_or(0, |view| view.now_ms);
-            if self.apply(&mut frames, now).is_news {
+            self.apply(&mut frames, now, &mut applied);
+            if std::mem::take(&mut applied.is_news) {
                 self.news.notify_one();
             }
         }
     }
 
-    /// Heeds what has come in.
-    fn apply(&self, frames: &mut Frames, now: i64) -> Applied {
-        let mut applied = Applied { is_whole: true, is_news: false };
+    /// Heeds what has come in. It goes on from a watermark only as long as everything before it was understood, so that what
+    /// was not comes again.
+    fn apply(&self, frames: &mut Frames, now: i64, applied: &mut Applied) {
         while let Some(frame) = frames.next(now) {
             match frame {
                 Frame::Entry(revocation) => {
                     self.checker.revoked().insert(&revocation, now);
                     applied.is_news = true;
                 }
-                Frame::Watermark(watermark) => self.go_on_from(&watermark),
+                Frame::Watermark(watermark) if applied.is_whole => self.go_on_from(&watermark),
+                Frame::Watermark(_) => {}
                 Frame::End => {}
                 Frame::Unknown => applied.is_whole = false,
             }
@@ -170,7 +184,10 @@ impl Following {
         if applied.is_news {
             self.withdrawn.send_replace(());
         }
-        applied
+    }
+
+    fn has_position(&self) -> bool {
+        self.position.lock().unwrap_or_else(PoisonError::into_inner).is_some()
     }
 
     fn go_on_from(&self, watermark: &Watermark) {
@@ -178,7 +195,9 @@ impl Following {
     }
 
     fn uri(&self, suffix: &str, wait: Duration) -> String {
-        let mut uri = format!("{}{suffix}?wait={}", self.endpoint, wait.as_millis());
+        // No cache on the way may answer for the issuer.
+        let fresh = RandomState::new().build_hasher().finish();
+        let mut uri = format!("{}{suffix}?wait={}&fresh={fresh:x}", self.endpoint, wait.as_millis());
         if let Some(name) = &self.name {
             uri.push_str("&name=");
             uri.push_str(name);
@@ -190,9 +209,9 @@ impl Following {
         uri
     }
 
-    async fn open(&self, uri: &str, wait: Duration) -> Result<Incoming, FetchError> {
+    async fn open(&self, uri: &str, patience: Duration) -> Result<Incoming, FetchError> {
         let uri = uri.parse().expect("the parts of it were checked");
-        self.fetch.open(&uri, self.credential.clone(), PATIENCE + wait).await
+        self.fetch.open(&uri, self.credential.clone(), patience).await
     }
 
     /// How often to ask.
@@ -245,20 +264,20 @@ async fn listen_on(following: Weak<Following>) {
         if silent >= SILENT_STREAMS {
             // Something on the way holds streams back. Questions that wait are as quick; they only cost more.
             silent = 0;
+            tracing::info!("streams are held back on the way to the issuer; it is asked more often instead");
             let until = this.clock.passed_ms() + millis(WITHOUT_STREAM);
             while this.clock.passed_ms() < until {
-                if this.ask(this.pace()).await.is_err() {
-                    sleep(pause.next(this.pace())).await;
+                match this.ask(this.pace()).await {
+                    Ok(()) => pause = Pause::default(),
+                    Err(_) => sleep(pause.next(this.pace())).await,
                 }
             }
         }
         match this.listen().await {
             Ok(true) => (pause, silent) = (Pause::default(), 0),
             Ok(false) => silent += 1,
-            Err(error) => {
-                silent += 1;
-                tracing::debug!(%error, "the stream of revocations ended");
-            }
+            // Nobody there: that says nothing about streams.
+            Err(error) => tracing::debug!(%error, "there is no stream of revocations"),
         }
         let wait = pause.next(this.pace());
         drop(this);

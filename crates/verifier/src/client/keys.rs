@@ -1,6 +1,6 @@
 //! The issuer's keys: fetched once for everybody, renewed while in use, and not believed for ever.
 
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -30,6 +30,8 @@ pub(super) struct Keys {
     state: Mutex<State>,
     /// How many fetches have ended, well or not.
     ended: watch::Sender<u64>,
+    /// Whether somebody else lets the checker forget, by the issuer's clock.
+    is_followed: AtomicBool,
 }
 
 struct State {
@@ -82,7 +84,13 @@ impl Keys {
                 is_fetching: false,
             }),
             ended: watch::Sender::new(0),
+            is_followed: AtomicBool::new(false),
         }))
+    }
+
+    /// From now on the issuer's revocations are followed, by its own clock.
+    pub(super) fn are_followed(&self) {
+        self.is_followed.store(true, Ordering::Release);
     }
 
     pub(super) fn checker(&self) -> &Arc<Checker> {
@@ -178,7 +186,9 @@ impl Keys {
                 state.failures = 0;
                 self.due_at.store(now.saturating_add(renewal_ms(answer.max_age, self.stale_ms)), Ordering::Release);
                 self.renewals.fetch_add(1, Ordering::AcqRel);
-                self.checker.revoked().expire(self.clock.now_ms());
+                if !self.is_followed.load(Ordering::Acquire) {
+                    self.checker.revoked().expire(self.clock.now_ms());
+                }
             }
             Err(error) => {
                 let wait = (RETRY << state.failures.min(6)).min(RETRY_MAX);

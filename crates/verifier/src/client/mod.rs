@@ -82,7 +82,7 @@ impl Verifier {
         let (claims, view) = verified?;
         match following {
             Some(following) if !view.is_some_and(|view| following.is_enough(view, claims.rat)) => {
-                self.admit_stale(token, &claims, when_stale).await?;
+                self.admit_stale(token, when_stale).await?;
             }
             _ => {}
         }
@@ -97,11 +97,11 @@ impl Verifier {
     }
 
     /// What becomes of a token that stands as far as is known, when too little is known.
-    async fn admit_stale(&self, token: &str, claims: &Claims, when_stale: WhenStale) -> Result<(), Rejection> {
+    async fn admit_stale(&self, token: &str, when_stale: WhenStale) -> Result<(), Rejection> {
         let unavailable = Rejection::Unavailable { retry_after: 1 };
         match (when_stale, &self.0.sessions) {
             (WhenStale::Refresh, _) => Err(Rejection::Stale),
-            (WhenStale::Introspect, Some(sessions)) => sessions.introspect(token, claims).await,
+            (WhenStale::Introspect, Some(sessions)) => sessions.introspect(token).await,
             (WhenStale::Deny | WhenStale::Introspect, _) => Err(unavailable),
             (WhenStale::UntilExp, _) => {
                 if self.0.admitted_stale.fetch_add(1, Ordering::Relaxed) % LOG_EVERY == 0 {

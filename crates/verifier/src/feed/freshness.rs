@@ -6,8 +6,7 @@ use arc_swap::ArcSwapOption;
 
 /// What has been proven so far. Readers never wait.
 ///
-/// Its moments are milliseconds of one clock that never goes back, and that goes on as a steady clock does or as the wall
-/// clock does, whichever goes further: a steady clock may stand still while the machine sleeps.
+/// Its moments are milliseconds of one clock that nobody sets and that goes on while the machine sleeps.
 #[derive(Default)]
 pub struct Freshness(ArcSwapOption<Proofs>);
 
@@ -74,11 +73,17 @@ impl View {
     /// assert_eq!(view.age_of(98_000), 2_000);
     /// assert_eq!(view.age_of(1_000), 8_000);
     /// assert_eq!(view.age_of(100_001), 8_000, "a clock was set: it proves nothing");
+    /// let cut_off = View { now_ms: 10_000_000, age_ms: 900_001 };
+    /// assert_eq!(cut_off.age_of(9_999_000), 900_001, "who holds a withdrawn key could write any time");
     /// ```
     pub fn age_of(self, rat: i64) -> i64 {
         match self.now_ms.saturating_sub(rat) {
-            age @ 0.. => age.min(self.age_ms),
+            age @ 0.. if self.age_ms <= RAT_PROVES_FOR => age.min(self.age_ms),
             _ => self.age_ms,
         }
     }
 }
+
+/// For how many milliseconds without a word from the issuer the time in a token proves anything: it is as good as the key that
+/// signed it, and that may have been withdrawn meanwhile. As long as an access token lives at most.
+const RAT_PROVES_FOR: i64 = 900_000;

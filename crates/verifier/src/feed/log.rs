@@ -7,8 +7,8 @@ use super::{Frame, Position, Seen, Watermark};
 use crate::Revocation;
 
 /// The entries, and up to where they are complete.
+#[derive(Default)]
 pub struct Log {
-    source: String,
     state: RwLock<State>,
 }
 
@@ -16,6 +16,8 @@ pub struct Log {
 struct State {
     /// Several entries may have one number: those of one transaction.
     entries: BTreeMap<(u64, u32), Revocation>,
+    /// Whose numbers these are.
+    source: String,
     seen: Seen,
 }
 
@@ -30,49 +32,39 @@ pub struct Answer {
 }
 
 impl Log {
-    /// An empty log. The `source` names whose numbers these are: positions of another source are answered with everything.
-    pub fn new(source: impl Into<String>) -> Self {
-        Self { source: source.into(), state: RwLock::default() }
-    }
-
-    /// Adds entries with their numbers. If `seen` says something, nothing of that is missing any more.
+    /// Adds entries with their numbers. Nothing of what `seen` says is missing any more. The `source` names whose numbers
+    /// these are, in up to 64 of the characters that a position may have, but the dot: positions of another source are
+    /// answered with everything.
     ///
     /// ```
     /// use verifier::Revocation;
     /// use verifier::feed::{Log, Seen};
-    /// let log = Log::new("db");
+    /// let log = Log::default();
     /// let revocation = Revocation::Session { sid: [1; 16], keep_until: 60_000 };
-    /// log.extend([(7, revocation)], Some(Seen::below(8)));
+    /// log.extend([(7, revocation)], "db", Seen::below(8));
     ///
     /// let everything = log.answer(None, 0, 1_000);
     /// assert_eq!(everything.entries, 1);
     /// let since = log.answer(Some(&everything.position), 0, 1_000);
     /// assert_eq!(since.entries, 0);
     /// ```
-    pub fn extend(&self, entries: impl IntoIterator<Item = (u64, Revocation)>, seen: Option<Seen>) {
+    pub fn extend(&self, entries: impl IntoIterator<Item = (u64, Revocation)>, source: &str, seen: Seen) {
         let mut state = self.write();
+        if state.source != source {
+            state.renumber();
+            source.clone_into(&mut state.source);
+        }
         for (number, revocation) in entries {
-            // Whoever reads a log twice hears of an entry twice.
-            let own = state.entries.range((number, 0)..=(number, u32::MAX));
-            let (mut next, mut is_known) = (0, false);
-            for ((_, at), known) in own {
-                next = at + 1;
-                is_known |= *known == revocation;
-            }
-            if !is_known {
-                state.entries.insert((number, next), revocation);
-            }
+            state.insert(number, revocation);
         }
-        if let Some(seen) = seen {
-            state.seen = seen;
-        }
+        state.seen = seen;
     }
 
     /// What came since a position; everything, without one or with one that is none of this log. The knowledge of this log
     /// is `age_ms` old, and no clock shows more than `now_ms`.
     pub fn answer(&self, position: Option<&Position>, age_ms: i64, now_ms: i64) -> Answer {
-        let since = position.and_then(|position| Seen::parse(position, &self.source)).unwrap_or_default();
         let state = self.read();
+        let since = position.and_then(|position| Seen::parse(position, &state.source)).unwrap_or_default();
         let (mut bytes, mut entries) = (Vec::new(), 0);
         for ((number, _), revocation) in state.entries.range((since.lowest_missing(), 0)..) {
             if !since.has(*number) {
@@ -80,7 +72,7 @@ impl Log {
                 entries += 1;
             }
         }
-        let position = state.seen.position(&self.source);
+        let position = state.seen.position(&state.source);
         let age_ms = u32::try_from(age_ms.max(0)).unwrap_or(u32::MAX);
         let watermark = Watermark { age_ms, now_ms, position: position.clone() };
         Frame::Watermark(watermark).encode(now_ms, &mut bytes);
@@ -89,26 +81,14 @@ impl Log {
 
     /// Whether there is something to tell to somebody at this position.
     pub fn has_news_since(&self, position: &Position) -> bool {
-        let Some(since) = Seen::parse(position, &self.source) else { return true };
         let state = self.read();
+        // A position may say less than was seen: whoever stands at the latest has been told everything all the same.
+        if state.seen.position(&state.source) == *position {
+            return false;
+        }
+        let Some(since) = Seen::parse(position, &state.source) else { return true };
         let mut newer = state.entries.range((since.lowest_missing(), 0)..);
         newer.any(|((number, _), _)| !since.has(*number))
-    }
-
-    /// The number of the latest entry that says this.
-    pub fn number_of(&self, revocation: &Revocation) -> Option<u64> {
-        let state = self.read();
-        state.entries.iter().rev().find(|(_, known)| *known == revocation).map(|((number, _), _)| *number)
-    }
-
-    /// What somebody has seen who stands at this position; nothing that is known, if it is none of this log.
-    pub fn seen_by(&self, position: &Position) -> Option<Seen> {
-        Seen::parse(position, &self.source)
-    }
-
-    /// Where somebody stands who has been told everything.
-    pub fn position(&self) -> Position {
-        self.read().seen.position(&self.source)
     }
 
     /// Drops what no longer matters.
@@ -133,5 +113,74 @@ impl Log {
 
     fn write(&self) -> RwLockWriteGuard<'_, State> {
         self.state.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Adds an entry, or lets the one that says the same matter for longer: whoever reads a log twice hears of it twice.
+    fn insert(&mut self, number: u64, revocation: Revocation) {
+        let mut next = 0;
+        for ((_, at), known) in self.entries.range_mut((number, 0)..=(number, u32::MAX)) {
+            if known.is_like(&revocation) {
+                if known.keep_until() < revocation.keep_until() {
+                    *known = revocation;
+                }
+                return;
+            }
+            next = at + 1;
+        }
+        self.entries.insert((number, next), revocation);
+    }
+
+    /// Numbers of another source say nothing any more. Whoever comes with a position of that is told everything; for
+    /// whoever was told since, these are entries that have been seen.
+    fn renumber(&mut self) {
+        let entries = std::mem::take(&mut self.entries);
+        self.entries = entries.into_values().zip(0..).map(|(revocation, at)| ((0, at), revocation)).collect();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn session(sid: u8, keep_until: i64) -> Revocation {
+        Revocation::Session { sid: [sid; 16], keep_until }
+    }
+
+    #[test]
+    fn whoever_stands_at_a_position_of_another_source_is_told_everything_although_the_numbers_are_lower() {
+        let log = Log::default();
+        log.extend([(740, session(1, 9_000))], "before", Seen::below(751));
+        let before = log.answer(None, 0, 0).position;
+        // After a crash, a number below 751 is given out again.
+        log.extend([(740, session(1, 9_000)), (748, session(2, 9_000))], "after", Seen::below_without(749, [745]));
+        assert!(log.has_news_since(&before));
+        let told = log.answer(Some(&before), 0, 0);
+        assert_eq!(told.entries, 3, "the first twice: by its number now, and as one from before");
+        assert!(!log.has_news_since(&told.position));
+        assert_eq!(log.answer(Some(&told.position), 0, 0).entries, 0);
+    }
+
+    #[test]
+    fn an_entry_that_is_read_again_is_told_once_and_kept_for_as_long_as_either_says() {
+        let log = Log::default();
+        log.extend([(1, session(1, 5_000))], "db", Seen::below(2));
+        log.extend([(1, session(1, 9_000)), (1, session(2, 3_000)), (1, session(1, 7_000))], "db", Seen::below(2));
+        assert_eq!(log.len(), 2);
+        log.expire(8_999);
+        assert_eq!(log.len(), 1);
+        log.expire(9_000);
+        assert!(log.is_empty());
+    }
+
+    #[test]
+    fn whoever_has_been_told_everything_waits_although_a_position_cannot_list_all_that_is_open() {
+        let log = Log::default();
+        let entries: Vec<_> = (0..300).map(|at| (at * 2 + 1, session(at as u8, 9_000))).collect();
+        log.extend(entries, "db", Seen::below_without(600, (0..300).map(|at| at * 2)));
+        let position = log.answer(None, 0, 0).position;
+        assert!(log.answer(Some(&position), 0, 0).entries > 0, "some are told twice");
+        assert!(!log.has_news_since(&position));
     }
 }

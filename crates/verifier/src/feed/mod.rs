@@ -4,8 +4,6 @@
 
 mod frame;
 mod freshness;
-#[cfg(feature = "serve")]
-mod listeners;
 mod log;
 mod seen;
 #[cfg(feature = "serve")]
@@ -13,8 +11,6 @@ mod serve;
 
 pub use frame::{Frame, Frames, Position, Watermark};
 pub use freshness::{Freshness, View};
-#[cfg(feature = "serve")]
-pub use listeners::Listener;
 pub use log::{Answer, Log};
 pub use seen::Seen;
 #[cfg(feature = "serve")]

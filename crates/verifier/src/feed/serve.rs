@@ -9,14 +9,12 @@ use futures_util::stream::{Stream, unfold};
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
-use super::listeners::{Listener, Listeners};
 use super::{Answer, Frame, Log, Position, Seen, View};
 use crate::Revocation;
 
-/// A log and those who listen to it.
+/// A log, and those who wait for news in it.
 pub struct Feed {
     log: Log,
-    listeners: Listeners,
     /// How much this side knows, and what time it is.
     known: Box<dyn Fn() -> Option<View> + Send + Sync>,
     news: watch::Sender<()>,
@@ -27,12 +25,10 @@ impl Feed {
     /// How long an answer may be held back.
     pub const LONGEST_WAIT: Duration = Duration::from_secs(25);
 
-    /// A feed of the numbers of `source`, as [`Log::new`] has it, by somebody who knows as much as `known` says; `None`
-    /// while that is not enough to tell anybody.
-    pub fn new(source: impl Into<String>, known: impl Fn() -> Option<View> + Send + Sync + 'static) -> Self {
+    /// A feed by somebody who knows as much as `known` says; `None` while that is not enough to tell anybody.
+    pub fn new(known: impl Fn() -> Option<View> + Send + Sync + 'static) -> Self {
         Self {
-            log: Log::new(source),
-            listeners: Listeners::default(),
+            log: Log::default(),
             known: Box::new(known),
             news: watch::Sender::new(()),
             is_stopping: AtomicBool::new(false),
@@ -40,9 +36,9 @@ impl Feed {
     }
 
     /// Adds entries, as [`Log::extend`] does, and tells whoever waits.
-    pub fn extend(&self, entries: Vec<(u64, Revocation)>, seen: Option<Seen>) {
+    pub fn extend(&self, entries: Vec<(u64, Revocation)>, source: &str, seen: Seen) {
         let is_news = !entries.is_empty();
-        self.log.extend(entries, seen);
+        self.log.extend(entries, source, seen);
         if is_news {
             self.news.send_replace(());
         }
@@ -83,30 +79,6 @@ impl Feed {
             let Answer { bytes, position, .. } = feed.answer(position.as_ref(), wait).await?;
             Some((bytes.into(), Some((feed, Some(position), HEARTBEAT))))
         })
-    }
-
-    /// Notes that a process which calls itself `name` has asked, and that it knows everything up to the position that it
-    /// asked with.
-    pub fn heard(&self, name: &str, position: Option<&Position>, now_ms: i64) {
-        self.listeners.heard(name, position.and_then(|position| self.log.seen_by(position)), now_ms);
-    }
-
-    /// Who has asked since a moment.
-    pub fn listeners(&self, since_ms: i64) -> Vec<Listener> {
-        self.listeners.since(since_ms)
-    }
-
-    /// Waits until everybody who has asked since `since_ms` knows of the entries with these numbers, at most until a
-    /// moment. Those who do not know by then are late.
-    pub async fn late(&self, numbers: &[u64], since_ms: i64, until: Instant) -> Vec<Listener> {
-        let mut heard = self.listeners.changes();
-        loop {
-            let mut late = self.listeners.since(since_ms);
-            late.retain(|listener| !numbers.iter().all(|number| listener.seen.has(*number)));
-            if late.is_empty() || timeout_at(until, heard.changed()).await.is_err() {
-                return late;
-            }
-        }
     }
 
     /// The log itself.

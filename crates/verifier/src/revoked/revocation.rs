@@ -49,6 +49,22 @@ impl Revocation {
     /// The longest name of a key or a client, in bytes.
     pub const MAX_NAME_BYTES: usize = 256;
 
+    /// Whether another entry says the same, for however long each of them matters.
+    pub fn is_like(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Session { sid, .. }, Self::Session { sid: other, .. }) => sid == other,
+            (Self::Epoch { user, epoch, .. }, Self::Epoch { user: other, epoch: others, .. }) => {
+                user == other && epoch == others
+            }
+            (Self::Key { kid, .. }, Self::Key { kid: other, .. }) => kid == other,
+            (Self::Everybody { read_until, .. }, Self::Everybody { read_until: other, .. }) => read_until == other,
+            (Self::Client { client_id, read_until, .. }, Self::Client { client_id: other, read_until: others, .. }) => {
+                client_id == other && read_until == others
+            }
+            _ => false,
+        }
+    }
+
     /// How long the entry matters.
     pub fn keep_until(&self) -> i64 {
         match self {

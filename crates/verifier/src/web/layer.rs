@@ -50,6 +50,10 @@ pub struct Required<S> {
     inner: S,
 }
 
+/// By which rule a layer has let somebody in.
+#[derive(Clone, PartialEq)]
+struct AdmittedWhen(WhenStale);
+
 impl<S> Layer<S> for Provide {
     type Service = Provided<S>;
 
@@ -108,12 +112,10 @@ where
         let (verifier, policy) = (self.verifier.clone(), Arc::clone(&self.policy));
         Box::pin(async move {
             let (mut parts, body) = request.into_parts();
-            let is_known = parts.extensions.get::<Verifier>().is_some_and(|outer| outer.is(&verifier));
-            let known = parts
-                .extensions
-                .get::<Authenticated>()
-                .filter(|_| is_known && policy.stale() == WhenStale::Refresh)
-                .cloned();
+            let is_same = parts.extensions.get::<Verifier>().is_some_and(|outer| outer.is(&verifier));
+            // Whom an outer layer let in although too little was known is not let in here by that.
+            let is_known = is_same && parts.extensions.get() == Some(&AdmittedWhen(policy.stale()));
+            let known = parts.extensions.get::<Authenticated>().filter(|_| is_known).cloned();
             let judged = async {
                 let who = match known {
                     Some(who) => who,
@@ -125,6 +127,7 @@ where
                 Ok(who) => {
                     parts.extensions.insert(verifier);
                     parts.extensions.insert(who);
+                    parts.extensions.insert(AdmittedWhen(policy.stale()));
                     inner.call(Request::from_parts(parts, body)).await
                 }
                 Err(rejection) => Ok(rejection.into_response()),

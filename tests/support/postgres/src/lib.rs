@@ -2,7 +2,7 @@
 //! that folder, and gone with the process, however that ends.
 #![allow(clippy::unwrap_used, reason = "a test may")]
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::CommandExt;
@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
 
 /// A running server.
 pub struct Cluster {
@@ -20,6 +21,9 @@ pub struct Cluster {
     /// Its standard input ends with this process, and the server with it.
     _keeper: Child,
 }
+
+/// A transaction of somebody else, open until this is dropped.
+pub struct Held(Child);
 
 /// An empty schema of its own for one test.
 pub struct Schema {
@@ -36,7 +40,15 @@ impl Cluster {
 
     /// A server for one test, with more lines for `postgresql.conf`.
     pub fn start(settings: &[&str]) -> Self {
-        Self::admitting("local all all trust\nhost all all 127.0.0.1/32 trust", settings)
+        Self::admitting(EVERYBODY, settings, None)
+    }
+
+    /// A standby of this server, which follows it by the name `standby`. With the same settings, if they are given again.
+    #[must_use]
+    pub fn standby(&self, settings: &[&str]) -> Self {
+        let place = self.place.display();
+        let primary = format!("host={place} port={} user=watchword application_name=standby", self.port);
+        Self::admitting(EVERYBODY, settings, Some(&primary))
     }
 
     /// A server for one test at a port of loopback, where users other than `watchword` have to know their password.
@@ -44,14 +56,15 @@ impl Cluster {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let own = format!("port = {port}");
         let settings = [&["listen_addresses = '127.0.0.1'", own.as_str()], settings].concat();
-        (Self::admitting("local all watchword trust\nhost all all 127.0.0.1/32 scram-sha-256", &settings), port)
+        (Self::admitting("local all watchword trust\nhost all all 127.0.0.1/32 scram-sha-256", &settings, None), port)
     }
 
-    fn admitting(whom: &str, settings: &[&str]) -> Self {
+    fn admitting(whom: &str, settings: &[&str], primary: Option<&str>) -> Self {
         let bin = programs();
         let mut keeper = Command::new("/bin/sh");
         keeper.args(["-c", include_str!("start.sh"), "start.sh"]).arg(&bin).args(SETTINGS).args(settings);
         keeper.env("WHOM", whom).env("CERTIFICATE", CERTIFICATE).env("KEY", KEY);
+        keeper.env("PRIMARY", primary.unwrap_or_default());
         // A group of its own: Ctrl-C is for the tests; the server ends when they have.
         keeper.current_dir("/").process_group(0).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         as_nobody(&mut keeper);
@@ -92,21 +105,56 @@ impl Cluster {
     /// Starts, stops or otherwise controls the server, as `pg_ctl` does.
     pub fn control(&self, arguments: &[&str]) {
         let mut control = self.program("pg_ctl");
+        // A restart takes the paths of the first start, which were seen from there.
         control.args(arguments).arg("--pgdata").arg(self.place.join("data"));
-        control.arg("--silent").args(["--wait", "--log"]).arg(self.place.join("log")).current_dir("/");
+        control.arg("--silent").args(["--wait", "--log"]).arg(self.place.join("log")).current_dir(&self.place);
         as_nobody(&mut control);
         // Its output would stay open as long as the server that it starts.
-        assert!(control.stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap().success(), "{arguments:?}");
+        let is_done = control.stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap().success();
+        let log = || std::fs::read_to_string(self.place.join("log")).unwrap_or_default();
+        assert!(is_done, "{arguments:?}: {}", log());
     }
 
     /// Sends a signal, such as `STOP`, to the server and to all processes that serve connections.
     pub fn signal(&self, signal: &str) {
+        send(signal, &self.processes());
+    }
+
+    /// Kills all its processes at once, as a machine that fails does, and waits until they are gone.
+    pub fn kill(&self) {
+        // Stopped first, so that none is born while the others die.
+        self.signal("STOP");
+        let processes = self.processes();
+        send("KILL", &processes);
+        let began = Instant::now();
+        while processes.iter().any(|process| is_alive(process)) {
+            assert!(began.elapsed() < Duration::from_secs(20), "PostgreSQL does not die");
+            std::thread::yield_now();
+        }
+        // Where nobody collects the dead, they would be taken for a server that still runs.
+        std::fs::remove_file(self.place.join("data/postmaster.pid")).unwrap();
+        std::fs::remove_file(self.place.join(format!(".s.PGSQL.{}.lock", self.port))).unwrap();
+    }
+
+    /// Opens a transaction in one of its databases that has written, and leaves it open.
+    pub fn hold(&self, database: &str) -> Held {
+        let mut psql = self.program("psql");
+        psql.args(["-XqAt", "--username=watchword", "--host"]).arg(&self.place);
+        psql.args(["--port", &self.port, "--dbname", database]).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut held = Held(psql.spawn().unwrap());
+        held.0.stdin.as_mut().unwrap().write_all(b"begin;\nselect pg_current_xact_id();\n").unwrap();
+        let mut number = String::new();
+        BufReader::new(held.0.stdout.take().unwrap()).read_line(&mut number).unwrap();
+        assert!(number.trim_end().parse::<u64>().is_ok(), "{number}");
+        held
+    }
+
+    /// The server and all processes that serve connections.
+    fn processes(&self) -> Vec<String> {
         let postmaster = std::fs::read_to_string(self.place.join("data/postmaster.pid")).unwrap();
         let postmaster = postmaster.lines().next().unwrap();
         let children = std::fs::read_to_string(format!("/proc/{postmaster}/task/{postmaster}/children")).unwrap();
-        let mut kill = Command::new("kill");
-        kill.args(["-s", signal, postmaster]).args(children.split_whitespace());
-        finished(kill);
+        std::iter::once(postmaster).chain(children.split_whitespace()).map(str::to_owned).collect()
     }
 
     fn program(&self, name: &str) -> Command {
@@ -115,6 +163,13 @@ impl Cluster {
             command.env_remove(name);
         }
         command
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
 
@@ -169,6 +224,20 @@ fn as_nobody(command: &mut Command) {
     }
 }
 
+fn send(signal: &str, processes: &[String]) {
+    let mut kill = Command::new("kill");
+    kill.args(["-s", signal]).args(processes);
+    // One of them may have ended by itself meanwhile.
+    let sent = kill.stderr(Stdio::null()).status().unwrap();
+    assert!(sent.success() || processes.len() > 1, "{processes:?}");
+}
+
+/// Whether a process runs; one that only waits for being collected does not.
+fn is_alive(process: &str) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+    status.rsplit(") ").next().is_some_and(|rest| !rest.is_empty() && !rest.starts_with(['Z', 'X']))
+}
+
 fn finished(mut command: Command) -> String {
     let ended = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
     assert!(ended.status.success(), "{command:?}: {}", String::from_utf8_lossy(&ended.stderr));
@@ -195,6 +264,9 @@ pub const AUTHORITY: &str = include_str!("../tls/authority.pem");
 const CERTIFICATE: &str = include_str!("../tls/server.pem");
 
 const KEY: &str = include_str!("../tls/server.key.pem");
+
+/// Everybody on this machine, standbys too.
+const EVERYBODY: &str = "local all all trust\nhost all all 127.0.0.1/32 trust\nlocal replication all trust";
 
 /// A user who owns nothing.
 const NOBODY: u32 = 65534;

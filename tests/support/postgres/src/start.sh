@@ -1,7 +1,7 @@
 # Starts a PostgreSQL server in a new folder, prints the folder, and undoes everything once standard input ends: which it
 # does whenever the process of the tests ends, however that comes about.
 # Arguments: folder of the programs, then settings for postgresql.conf. Variables: WHOM to admit, for pg_hba.conf; CERTIFICATE and
-# KEY, in case a setting turns encryption on.
+# KEY, in case a setting turns encryption on; PRIMARY, the connection to a server of which this one is to be a standby.
 set -eu
 umask 077
 bin=$1
@@ -9,8 +9,11 @@ shift
 place=$(mktemp -d /tmp/watchword-postgres-XXXXXX)
 trap 'rm -rf "$place"' EXIT
 cd "$place"
-"$bin/initdb" --pgdata=data --username=watchword --auth=trust --encoding=UTF8 --locale=C --no-sync --no-instructions \
-    >log 2>&1 || { cat log >&2; exit 1; }
+if [ -n "${PRIMARY:-}" ]; then
+    "$bin/pg_basebackup" --pgdata=data --dbname="$PRIMARY" --write-recovery-conf --checkpoint=fast --no-sync
+else
+    "$bin/initdb" --pgdata=data --username=watchword --auth=trust --encoding=UTF8 --locale=C --no-sync --no-instructions
+fi >log 2>&1 || { cat log >&2; exit 1; }
 {
     echo "unix_socket_directories = '$place'"
     for setting in "$@"; do echo "$setting"; done

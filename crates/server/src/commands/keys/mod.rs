@@ -71,7 +71,7 @@ pub async fn run(command: KeysCommand, config: &Config, env: &[(String, String)]
     }
     let schedule = config.keys.schedule(&config.tokens).ok_or_else(|| wrong(SHARED))?;
     let store = existing(config).await?;
-    let clock = Clock::system(store.clock_floor().await?)?;
+    let clock = Clock::of(&store).await?;
     let desk = Desk { store, clock, config, env, schedule };
     let done = match command {
         KeysCommand::List { all, json } => desk.list(all, json).await,

@@ -117,7 +117,7 @@ impl Browser {
         if form.is_some() {
             request = request
                 .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
-                .header(header::ORIGIN, self.server.app.public_url.as_str())
+                .header(header::ORIGIN, self.server.origin())
                 .header("sec-fetch-site", "same-origin");
         }
         let request = request.body(form.map_or_else(Body::empty, Body::from)).unwrap();

@@ -24,6 +24,11 @@ impl Home {
         Self { folder: tempfile::tempdir().unwrap(), schema }
     }
 
+    /// On PostgreSQL, whatever the environment says.
+    pub fn on_postgres() -> Self {
+        Self { folder: tempfile::tempdir().unwrap(), schema: Some(Schema::new()) }
+    }
+
     /// The folder with the configuration, the master key and perhaps the database.
     pub fn folder(&self) -> &Path {
         self.folder.path()

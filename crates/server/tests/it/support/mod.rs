@@ -4,6 +4,7 @@ mod browser;
 mod client;
 mod database;
 mod logs;
+mod nodes;
 mod server;
 
 pub use browser::{Browser, Form, Page};

@@ -5,13 +5,11 @@ use std::path::Path;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::http::{Request, Response};
 use domain::{Roles, Span, UserId};
-use store::{NewUser, Options, Store};
-use tower::ServiceExt;
+use store::NewUser;
 use tracing::subscriber::DefaultGuard;
 use watchword::app::{App, StartError};
 use watchword::clock::Clock;
@@ -19,11 +17,13 @@ use watchword::config::{Config, Overrides};
 
 use super::database::Home;
 use super::logs::Logs;
+use super::nodes::{self, Nodes};
 use super::{Browser, Client, PASSWORD};
 
 pub struct TestServer {
+    /// The first node.
     pub app: App,
-    router: Router,
+    nodes: Nodes,
     moment: Arc<AtomicI64>,
     home: Arc<Home>,
     logs: Logs,
@@ -49,6 +49,11 @@ impl TestServer {
         Self::with_env(toml, &[]).await
     }
 
+    /// The same with its data on PostgreSQL, whatever the environment says.
+    pub async fn on_postgres(toml: &str) -> Arc<Self> {
+        Self::over(Arc::new(Home::on_postgres()), toml, &[], Arc::new(AtomicI64::new(T0))).await.unwrap()
+    }
+
     /// The same with environment variables.
     pub async fn with_env(toml: &str, env: &[(&str, &str)]) -> Arc<Self> {
         Self::over(Arc::new(Home::new()), toml, env, Arc::new(AtomicI64::new(T0))).await.unwrap()
@@ -62,17 +67,44 @@ impl TestServer {
     /// Stops this server; its files stay.
     pub async fn stop(self: Arc<Self>) -> Stopped {
         let this = Arc::into_inner(self).expect("no client of the old server is in use any more");
-        this.app.store.close().await;
+        this.nodes.close().await;
         Stopped { home: Arc::clone(&this.home), moment: Arc::clone(&this.moment) }
     }
 
-    /// Another node on the same database, master key and clock.
+    /// Another node on the same database, master key and clock. From now on this server is one node, too.
     pub async fn beside(&self, toml: &str) -> Arc<Self> {
-        Self::over(Arc::clone(&self.home), toml, &[], Arc::clone(&self.moment)).await.unwrap()
+        self.nodes.leave_alone();
+        let (home, moment) = (Arc::clone(&self.home), Arc::clone(&self.moment));
+        Self::nodes_over(home, 1, toml, &[], moment).await.unwrap()
+    }
+
+    /// Takes the database away from it.
+    pub async fn lose_database(&self) {
+        self.nodes.close().await;
+    }
+
+    /// How many nodes answer in turn.
+    pub fn node_count(&self) -> usize {
+        self.nodes.apps().count()
+    }
+
+    /// How many transactions it has committed.
+    pub fn commits(&self) -> u64 {
+        self.nodes.apps().map(|app| app.store.commits()).sum()
     }
 
     async fn over(
         home: Arc<Home>,
+        toml: &str,
+        env: &[(&str, &str)],
+        moment: Arc<AtomicI64>,
+    ) -> Result<Arc<Self>, StartError> {
+        Self::nodes_over(home, nodes::asked_for(), toml, env, moment).await
+    }
+
+    async fn nodes_over(
+        home: Arc<Home>,
+        number: usize,
         toml: &str,
         env: &[(&str, &str)],
         moment: Arc<AtomicI64>,
@@ -83,14 +115,10 @@ impl TestServer {
         std::fs::write(&file, format!("{}{base}{toml}", home.lines())).unwrap();
         let env: Vec<_> = env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let config = Config::load(&Overrides { config: Some(file), ..Overrides::default() }, &env).unwrap();
-        let store = Store::open(&Options::new(config.database.0.clone())).unwrap();
-        let clock = Clock::manual(Arc::clone(&moment));
-        let bound = SocketAddr::from(([127, 0, 0, 1], 8080));
-        let app = App::start(config, &env, store, clock, bound).await?;
-        let router = watchword::routes::routes(&app);
+        let nodes = Nodes::start(number, &config, &env, &Clock::manual(Arc::clone(&moment))).await?;
         Ok(Arc::new(Self {
-            app,
-            router,
+            app: nodes.first().clone(),
+            nodes,
             moment,
             home,
             logs,
@@ -98,6 +126,11 @@ impl TestServer {
             failures: Mutex::default(),
             _guard: guard,
         }))
+    }
+
+    /// The origin of its pages, as browsers name it.
+    pub fn origin(&self) -> &str {
+        self.app.public_url.as_str()
     }
 
     /// A person with a browser.
@@ -130,7 +163,9 @@ impl TestServer {
     /// Moves the clock forward, and does what the jobs would have done by then.
     pub async fn advance(&self, span: Span) {
         self.wait(span);
-        watchword::jobs::write_seen(&self.app).await.unwrap();
+        for app in self.nodes.apps() {
+            watchword::jobs::write_seen(app).await.unwrap();
+        }
         self.tend_keys().await;
     }
 
@@ -152,7 +187,9 @@ impl TestServer {
 
     /// Learns what other nodes have revoked.
     pub async fn learn_revocations(&self) {
-        while self.app.memory.catch_up(&self.app.store, self.app.clock.now()).await.unwrap() {}
+        for app in self.nodes.apps() {
+            app.memory.catch_up(&app.store, app.clock.now()).await.unwrap();
+        }
     }
 
     /// Runs a statement as another program.
@@ -162,7 +199,9 @@ impl TestServer {
 
     /// Takes what steps are due with the keys, as the job does ten times a second.
     pub async fn tend_keys(&self) {
-        watchword::jobs::tend_keys(&self.app).await.unwrap();
+        for app in self.nodes.apps() {
+            watchword::jobs::tend_keys(app).await.unwrap();
+        }
     }
 
     /// One value of the database, as text.
@@ -206,7 +245,7 @@ impl TestServer {
     pub async fn send(&self, mut request: Request<Body>, peer: SocketAddr) -> Response<Body> {
         request.extensions_mut().insert(ConnectInfo(peer));
         let what = format!("{} {}", request.method(), request.uri());
-        let response = self.router.clone().oneshot(request).await.unwrap();
+        let response = self.nodes.send(request).await;
         if response.status().is_server_error() {
             self.failures.lock().unwrap().push(format!("{what}: {}", response.status()));
         }

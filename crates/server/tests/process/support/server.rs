@@ -37,6 +37,11 @@ impl Server {
         server
     }
 
+    /// The number of the process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Speaks HTTP with it.
     pub fn http(&self) -> Http {
         Http { address: self.address }
@@ -69,7 +74,7 @@ impl Server {
 
     /// Sends a signal, such as `TERM`.
     pub fn signal(&self, name: &str) {
-        let sent = Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status().unwrap();
+        let sent = Command::new("kill").args([&format!("-{name}"), &self.id().to_string()]).status().unwrap();
         assert!(sent.success());
     }
 
@@ -82,6 +87,18 @@ impl Server {
         self.child.wait().unwrap().code()
     }
 
+    /// Waits for its end, which must be a failure; whether it said this.
+    pub fn ends_with_code_1_saying(&mut self, text: &str) -> bool {
+        while self.lines.recv_timeout(SOON).is_ok() {}
+        let code = self.child.wait().unwrap().code();
+        // What it said last may still be on its way through the pipe.
+        let began = Instant::now();
+        while !self.logged().contains(text) && began.elapsed() < SOON {
+            std::thread::yield_now();
+        }
+        code == Some(1) && self.logged().contains(text)
+    }
+
     /// SIGTERM and the exit code.
     pub fn stop(self) -> Option<i32> {
         self.signal("TERM");
@@ -90,14 +107,14 @@ impl Server {
 
     /// The most memory that it has had, in KiB.
     pub fn peak_memory(&self) -> u64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.id())).unwrap();
         let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
         line.trim().trim_end_matches(" kB").parse().unwrap()
     }
 
     /// The line of its limits that begins with these words.
     pub fn limit(&self, name: &str) -> String {
-        let limits = std::fs::read_to_string(format!("/proc/{}/limits", self.child.id())).unwrap();
+        let limits = std::fs::read_to_string(format!("/proc/{}/limits", self.id())).unwrap();
         limits.lines().find(|line| line.starts_with(name)).unwrap().to_owned()
     }
 

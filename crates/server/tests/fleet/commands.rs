@@ -1,0 +1,96 @@
+//! Commands at a terminal, beside the nodes: what they change holds on every node.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::http::StatusCode;
+use serde_json::{Value, json};
+
+use crate::support::{BOUND, Client, Front, PASSWORD, refused_soon};
+
+#[tokio::test]
+async fn a_change_of_password_roles_or_standing_by_command_ends_every_session_on_every_node() {
+    let front = Front::start(2, "throttle.account_burst = 100").await;
+    front.fleet.add_user("kavya");
+    let client = front.client();
+    for (command, input) in [
+        (&["user", "set-password", "kavya", "--password-stdin"][..], format!("{NEW_PASSWORD}\n")),
+        (&["user", "set-roles", "kavya", "editor"], String::new()),
+        (&["session", "end", "--user", "kavya"], String::new()),
+        (&["user", "disable", "kavya"], String::new()),
+    ] {
+        let password = if command[1] == "set-password" { PASSWORD } else { NEW_PASSWORD };
+        let mut credentials = Vec::new();
+        for node in front.nodes() {
+            let mut browser = node.browser();
+            assert!(browser.login_with("kavya", password).await.shows("Welcome kavya"), "{command:?}");
+            let tokens = node.client().try_login("kavya", password).await.json();
+            credentials.push((browser.session().unwrap().to_owned(), tokens));
+        }
+        for (cookie, tokens) in &credentials {
+            for _ in front.nodes() {
+                assert_eq!(client.clone().cookie(cookie).get("/dashboard").await.status, StatusCode::OK);
+                assert_eq!(client.with(tokens).get("/dashboard").await.status, StatusCode::OK);
+            }
+        }
+        front.fleet.run(command, &input);
+        for node in front.nodes() {
+            for (cookie, tokens) in &credentials {
+                refused_soon(&node.client().cookie(cookie)).await;
+                refused_soon(&node.client().with(tokens)).await;
+                assert_eq!(node.client().refresh(tokens).await.status, StatusCode::UNAUTHORIZED, "{command:?}");
+            }
+            assert_eq!(node.client().try_login("kavya", PASSWORD).await.status, StatusCode::UNAUTHORIZED);
+            let standing = if command[1] == "disable" { StatusCode::UNAUTHORIZED } else { StatusCode::OK };
+            assert_eq!(node.client().try_login("kavya", NEW_PASSWORD).await.status, standing, "{command:?}");
+        }
+    }
+    front.fleet.run(&["user", "enable", "kavya"], "");
+    for node in front.nodes() {
+        let tokens = node.client().try_login("kavya", NEW_PASSWORD).await.json();
+        let session = client.with(&tokens).get("/api/v1/session").await.json();
+        assert_eq!(session["user"]["roles"], json!(["editor"]));
+    }
+}
+
+#[tokio::test]
+async fn keys_change_in_the_middle_and_no_token_is_refused_by_a_node_that_has_not_heard_of_the_new_key() {
+    let front = Front::start(2, "").await;
+    front.fleet.add_user("kavya");
+    let client = front.client();
+    let (cookie, mut tokens) = client.login_both("kavya").await;
+    front.fleet.run(&["keys", "rotate"], "");
+    for node in front.nodes() {
+        until_it_publishes(&node.client(), 2).await;
+    }
+    // The second makes a key that nobody has heard of when it first signs.
+    for _ in 0..2 {
+        let (before, fleet) = (kid(&tokens), Arc::clone(&front.fleet));
+        let rotating = std::thread::spawn(move || fleet.run(&["keys", "rotate", "--danger-now"], ""));
+        let mut since_then = 0;
+        while since_then < 10 {
+            let old = tokens;
+            tokens = client.refresh(&old).await.json();
+            for credential in [client.with(&tokens), client.with(&tokens), client.with(&old)] {
+                assert_eq!(credential.get("/dashboard").await.status, StatusCode::OK);
+            }
+            assert_eq!(client.clone().cookie(&cookie).get("/dashboard").await.status, StatusCode::OK);
+            since_then += usize::from(rotating.is_finished() && kid(&tokens) != before);
+        }
+        rotating.join().unwrap();
+    }
+}
+
+async fn until_it_publishes(client: &Client, number: usize) {
+    let began = Instant::now();
+    while client.get("/.well-known/jwks.json").await.json()["keys"].as_array().unwrap().len() != number {
+        assert!(began.elapsed() < BOUND, "it is not published");
+    }
+}
+
+fn kid(tokens: &Value) -> String {
+    let seen = token::inspect(tokens["access_token"].as_str().unwrap()).unwrap();
+    seen.header["kid"].as_str().unwrap().to_owned()
+}
+
+const NEW_PASSWORD: &str = "nine brave herons wade";

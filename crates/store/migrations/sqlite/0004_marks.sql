@@ -1,0 +1,1 @@
+-- A file has no standby that could take its place, so nothing needs to be marked here.

@@ -1,0 +1,97 @@
+//! What must be done to a database that was put back to an earlier state: much of what it says stands has ended since.
+
+use domain::revocation::{Revocation, Revoked};
+use domain::{EndedWhy, KeyState, UnixMillis};
+
+use crate::keys::{all, announce};
+use crate::sql::Sql;
+use crate::{Error, Store, revocations};
+
+/// What no longer stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Voided {
+    /// Sessions that were ended.
+    pub sessions: usize,
+    /// Accounts whose epoch was raised.
+    pub accounts: usize,
+    /// Signing keys whose signatures no longer count.
+    pub keys: usize,
+}
+
+impl Store {
+    /// Ends everything that was issued under this installation's keys and epochs, before this moment and before the
+    /// moment it was put back from: every session with its refresh tokens, every access token, every signing key. The
+    /// server makes a new key when it is started.
+    pub async fn void_everything(&self, keep_until: UnixMillis, now: UnixMillis) -> Result<Voided, Error> {
+        let mut sessions = 0;
+        loop {
+            // In parts: a transaction on PostgreSQL has only so long.
+            let ended = self.write(async move |sql| end_some(sql, now).await).await?;
+            sessions += ended;
+            if ended == 0 {
+                break;
+            }
+        }
+        self.write(async move |sql| {
+            announce(sql).await?;
+            read_on(sql).await?;
+            let accounts = sql.run("update users set epoch = epoch + $1", &[&LEAP]).await?;
+            let tell = "insert into revocations (kind, key, value, keep_until)
+                select 'epoch', user_id, epoch, $1 from users";
+            sql.run(tell, &[&keep_until.0]).await?;
+            let mut keys = all(sql).await?;
+            keys.retain(|key| key.life.state != KeyState::Gone);
+            let erase = "update signing_keys set state = 'gone', sealed = $1 where state <> 'gone'";
+            sql.run(erase, &[&Vec::new()]).await?;
+            let entry = |kid: String| Revocation { revoked: Revoked::Key(kid), keep_until };
+            let entries: Vec<_> = keys.into_iter().map(|key| entry(key.life.kid)).collect();
+            revocations::insert(sql, &entries).await?;
+            forget_offers(sql).await?;
+            Ok(Voided { sessions, accounts, keys: entries.len() })
+        })
+        .await
+    }
+
+    /// Lets sessions and keys stand. Only the link that would create the first administrator is forgotten, since it may
+    /// have been used, and whoever follows the revocation log is kept from missing something.
+    pub async fn let_stand(&self) -> Result<(), Error> {
+        self.write(async |sql| {
+            read_on(sql).await?;
+            forget_offers(sql).await
+        })
+        .await
+    }
+}
+
+async fn forget_offers(sql: Sql<'_>) -> Result<(), Error> {
+    sql.run("delete from setup_offers", &[]).await.map(drop)
+}
+
+/// A position in the log that was reached since must come before what is new. On PostgreSQL that is the number of a
+/// transaction: one of another cluster may never be reached in this one.
+async fn read_on(sql: Sql<'_>) -> Result<(), Error> {
+    if let Sql::Postgres(_) = sql {
+        sql.run("update revocations set xid = pg_current_xact_id()", &[]).await?;
+    } else {
+        let raise = "update sqlite_sequence set seq = seq + $1 where name = 'revocations'";
+        if sql.run(raise, &[&LEAP]).await? == 0 {
+            sql.run("insert into sqlite_sequence (name, seq) values ('revocations', $1)", &[&LEAP]).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn end_some(sql: Sql<'_>, now: UnixMillis) -> Result<usize, Error> {
+    sql.run(
+        "update sessions set ended_at = $1, ended_why = $2 where ended_at is null and session_id in
+        (select session_id from sessions where ended_at is null limit $3)",
+        &[&now.0, &EndedWhy::EndedByAdmin.as_str(), &BATCH],
+    )
+    .await
+}
+
+/// Most sessions that are ended in one transaction.
+const BATCH: i64 = 10_000;
+
+/// By how much epochs and positions are raised: more than any was since the backup. A token's number has room for billions of these.
+const LEAP: i64 = 1_000_000;

@@ -1,0 +1,121 @@
+//! What is not moved, and moves that were broken off or given up.
+
+use domain::Span;
+use store::{Database, OpenError, Transfer, TransferError, reopen};
+
+use crate::support::{T0, TestStore, refresh};
+use crate::transfer::{directions, furnish, open, quiet, refusal, transfer};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_target_with_data_is_refused_and_both_stay_as_they_were() {
+    for (source, target) in directions().await {
+        target.execute("insert into meta (name, value) values ('clock_floor', 1)");
+        let error = quiet(&transfer(&source, &target)).unwrap_err();
+        assert!(matches!(&error, TransferError::NotEmpty { table: "meta", rows: 1, .. }), "{error}");
+        assert!(error.to_string().contains("cannot be mixed") && !error.to_string().contains("password"), "{error}");
+        assert_eq!(target.count("select count(*) from meta where name = 'clock_floor'"), 1);
+        source.raise_clock_floor(T0 + Span(1)).await.unwrap();
+        open(source.database()).unwrap();
+        open(target.database()).unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_move_can_be_given_up_and_after_it_was_done_only_by_saying_so() {
+    for (source, target) in directions().await {
+        let broken_off = transfer(&source, &target).run([1; 16], &mut |_| panic!("broken off"));
+        assert!(broken_off.is_err());
+        let elsewhere = TestStore::on_sqlite();
+        let error = quiet(&transfer(&source, &elsewhere)).unwrap_err();
+        assert!(matches!(error, TransferError::Elsewhere { .. }), "{error}");
+        let error = reopen(&target.database(), true).unwrap_err();
+        assert!(matches!(error, TransferError::Unfinished { .. }), "{error}");
+
+        reopen(&source.database(), false).unwrap();
+        source.rotate(refresh(7, 3)).await.unwrap();
+        assert!(matches!(reopen(&source.database(), false), Err(TransferError::NotClosed(_))));
+
+        quiet(&transfer(&source, &target)).unwrap();
+        assert!(matches!(reopen(&source.database(), false), Err(TransferError::Moved { .. })));
+        reopen(&source.database(), true).unwrap();
+        source.raise_clock_floor(T0 + Span(1)).await.unwrap();
+        open(source.database()).unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_source_that_is_opened_again_meanwhile_stays_in_use_and_the_copy_is_not() {
+    let (source, target) = (TestStore::on_sqlite(), TestStore::on_postgres());
+    furnish(&source).await;
+    target.close().await;
+    let mut reopened = false;
+    let outcome = transfer(&source, &target).run([1; 16], &mut |_| {
+        if !std::mem::replace(&mut reopened, true) {
+            reopen(&source.database(), false).unwrap();
+        }
+    });
+    assert!(matches!(outcome, Err(TransferError::Reopened { .. })), "{outcome:?}");
+    source.raise_clock_floor(T0 + Span(1)).await.unwrap();
+    assert!(refusal(&target).contains("migration in progress"));
+    quiet(&transfer(&source, &target)).unwrap();
+    assert_eq!(open(target.database()).unwrap().clock_floor().await.unwrap(), Some(T0 + Span(1)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_made_or_moved_by_mistake() {
+    let (source, target) = (TestStore::on_sqlite(), TestStore::on_postgres());
+    let missing = Database::File(source.path().with_file_name("missing.db"));
+    let error = Transfer { from: missing.clone(), to: target.database() }.run([1; 16], &mut |_| {}).unwrap_err();
+    assert!(matches!(error, TransferError::NoSource(_)), "{error}");
+    assert!(matches!(reopen(&missing, false), Err(TransferError::NoSource(_))));
+    assert!(!source.path().with_file_name("missing.db").exists());
+    assert!(matches!(quiet(&transfer(&source, &source)), Err(TransferError::Same(_))));
+    let nowhere = Database::Server(Box::new("postgres://u:hunter2@127.0.0.1:1/d".parse().unwrap()));
+    let error = Transfer { from: source.database(), to: nowhere }.run([1; 16], &mut |_| {}).unwrap_err();
+    assert!(matches!(error, TransferError::Open(OpenError::Unreachable { .. })), "{error}");
+    assert!(!format!("{error} {error:?}").contains("hunter2"));
+    source.raise_clock_floor(T0).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn broken_off_before_the_last_step_only_that_is_done() {
+    for (source, target) in directions().await {
+        quiet(&transfer(&source, &target)).unwrap();
+        target.execute("update transfers set state = 'arrived'");
+        assert!(refusal(&target).contains("migration in progress"));
+        let moved = quiet(&transfer(&source, &target)).unwrap();
+        assert!(moved.tables.is_empty(), "{moved:?}");
+        open(target.database()).unwrap();
+        let error = quiet(&transfer(&source, &target)).unwrap_err();
+        assert!(matches!(error, TransferError::Moved { .. }), "{error}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_move_goes_on_under_another_name_of_the_same_databases() {
+    for (source, target) in directions().await {
+        assert!(transfer(&source, &target).run([1; 16], &mut |_| panic!("broken off")).is_err());
+        for store in [&source, &target] {
+            store.execute("update transfers set place = 'another name of it'");
+        }
+        quiet(&transfer(&source, &target)).unwrap();
+        open(target.database()).unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_itself_on_the_way_is_neither_source_nor_target_of_another_move() {
+    for (source, target) in directions().await {
+        let other = TestStore::on_sqlite();
+        furnish(&other).await;
+        assert!(transfer(&source, &target).run([1; 16], &mut |_| panic!("broken off")).is_err());
+        let into_the_target = quiet(&transfer(&other, &target)).unwrap_err();
+        assert!(matches!(into_the_target, TransferError::Unfinished { .. }), "{into_the_target}");
+        let out_of_the_target = quiet(&transfer(&target, &TestStore::on_sqlite())).unwrap_err();
+        assert!(matches!(out_of_the_target, TransferError::Unfinished { .. }), "{out_of_the_target}");
+        let into_the_source = quiet(&transfer(&other, &source)).unwrap_err();
+        assert!(matches!(into_the_source, TransferError::Leaving { .. }), "{into_the_source}");
+        other.raise_clock_floor(T0 + Span(1)).await.unwrap();
+        quiet(&transfer(&source, &target)).unwrap();
+    }
+}

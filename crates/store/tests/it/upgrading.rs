@@ -1,0 +1,216 @@
+//! Upgrading: what an earlier version has stored is found in order, and what it goes on to say is understood.
+
+use aws_lc_rs::digest::{SHA256, digest};
+use domain::{EndedWhy, Span};
+use store::{Position, Revoked, Rotated};
+
+use crate::support::{KEEP, T0, TIMEOUTS, TestStore, refresh, session_id, user_id};
+
+/// What an earlier version did, in the words of one engine.
+struct Earlier {
+    /// How it began a database.
+    begun: &'static str,
+    migrations: [&'static str; 2],
+    /// How bytes are written.
+    bytes: fn(&[u8]) -> String,
+}
+
+const ON_SQLITE: Earlier = Earlier {
+    begun: "pragma application_id = 1465140040;
+        create table migrations (number integer not null primary key, name text not null, checksum blob not null) strict;",
+    migrations: [
+        include_str!("../../migrations/sqlite/0001_spine.sql"),
+        include_str!("../../migrations/sqlite/0002_keys.sql"),
+    ],
+    bytes: |bytes| format!("x'{}'", hex(bytes)),
+};
+
+const ON_POSTGRES: Earlier = Earlier {
+    begun: "create table migrations (number bigint not null primary key, name text not null, checksum bytea not null);",
+    migrations: [
+        include_str!("../../migrations/postgres/0001_spine.sql"),
+        include_str!("../../migrations/postgres/0002_keys.sql"),
+    ],
+    bytes: |bytes| format!("decode('{}', 'hex')", hex(bytes)),
+};
+
+impl Earlier {
+    /// What the version of migration 2 wrote when user 1 had logged in as session `n`. Frozen: it is as it was.
+    fn login(&self, n: u8) -> String {
+        let (id, user, cookie) = ((self.bytes)(&[n; 16]), (self.bytes)(&[1; 16]), (self.bytes)(&[n; 32]));
+        let (at, idle, end) = (T0.0, T0.0 + 86_460_000, T0.0 + 1_209_600_000);
+        format!(
+            "insert into sessions (session_id, user_id, cookie_hash, created_at, authenticated_at, seen_at,
+                idle_expires_at, expires_at, amr, user_agent, ip, epoch_at_issue, max_access_exp)
+            select {id}, user_id, {cookie}, {at}, {at}, {at}, {idle}, {end}, 'pwd', 'curl/8.5.0', '192.0.2.7', epoch,
+                {at} + 600000 from users where user_id = {user} and epoch = 0 and disabled_at is null;
+            insert into grants (grant_id, session_id, client_id, scope, rotation, rotated_at)
+            values ({id}, {id}, 'first-party', 'openid email', 0, {at});"
+        )
+    }
+
+    /// What it wrote at a refresh, at a use, and at a logout.
+    fn refresh(&self, n: u8) -> String {
+        let id = (self.bytes)(&[n; 16]);
+        format!(
+            "update grants set rotation = 1, rotated_at = {at} where grant_id = {id} and rotation = 0;
+            update sessions set seen_at = {at}, idle_expires_at = {at} + 86460000, max_access_exp = {at} + 600000
+            where session_id = {id};",
+            at = T0.0 + 1000,
+        )
+    }
+
+    fn logout(&self, n: u8) -> String {
+        let id = (self.bytes)(&[n; 16]);
+        format!(
+            "update sessions set ended_at = {at}, ended_why = 'logout' where session_id = {id} and ended_at is null;
+            insert into revocations (kind, key, value, keep_until) values ('session', {id}, 0, {});",
+            KEEP.0,
+            at = T0.0,
+        )
+    }
+
+    fn user(&self) -> String {
+        format!(
+            "insert into users (user_id, username, email, password_hash, roles, epoch, created_at)
+            values ({}, 'user-001', 'user-001@example.org', '$argon2id$of-1', 'user', 0, {});
+            insert into meta (name, value) values ('clock_floor', {1});",
+            (self.bytes)(&[1; 16]),
+            T0.0
+        )
+    }
+}
+
+/// What it wrote at a sweep.
+const SWEEP: &str = "update sessions set ended_at = 1800090000000, ended_why = 'expired'
+    where ended_at is null and idle_expires_at <= 1800090000000 and session_id in
+    (select session_id from sessions where ended_at is null and idle_expires_at <= 1800090000000
+    order by idle_expires_at limit 1000);";
+
+/// An installation as the version of migration 2 left it: two sessions, of which the second has ended.
+fn left_behind(is_on_server: bool) -> (TestStore, Earlier) {
+    let earlier = if is_on_server { ON_POSTGRES } else { ON_SQLITE };
+    let mut sql = vec![earlier.begun.to_owned()];
+    for ((number, name), text) in (1..).zip(["spine", "keys"]).zip(earlier.migrations) {
+        let checksum = (earlier.bytes)(digest(&SHA256, text.as_bytes()).as_ref());
+        sql.push(format!("{text}; insert into migrations values ({number}, '{name}', {checksum});"));
+    }
+    sql.extend([earlier.user(), earlier.login(1), earlier.login(2), earlier.logout(2)]);
+    let sql = sql.join("\n");
+    (TestStore::after(is_on_server, &sql), earlier)
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
+}
+
+#[tokio::test]
+async fn what_an_earlier_version_has_stored_is_found_in_order() {
+    for is_on_server in [false, true] {
+        let (store, _) = left_behind(is_on_server);
+        let live = store.session(session_id(1)).await.unwrap().unwrap();
+        assert_eq!((live.account.username.as_str(), live.session.user_agent.as_str()), ("user-001", "curl/8.5.0"));
+        assert_eq!(store.ended(2).await, Some(EndedWhy::Logout));
+        assert_eq!(store.log().await, [Revoked::Session(session_id(2))]);
+        assert_eq!(store.clock_floor().await.unwrap(), Some(T0));
+        assert!(matches!(store.rotate(refresh(1, 0)).await.unwrap(), Rotated::Issued { repeated: false, .. }));
+        assert!(matches!(store.rotate(refresh(2, 0)).await.unwrap(), Rotated::Refused));
+        store.close().await;
+    }
+}
+
+#[tokio::test]
+async fn an_earlier_version_goes_on_beside_this_one_while_nodes_are_replaced_one_by_one() {
+    for is_on_server in [false, true] {
+        let (store, earlier) = left_behind(is_on_server);
+        let position = store.revocations_since(&Position::default()).await.unwrap().position;
+        store.execute(&(earlier.login(3) + &earlier.login(4) + &earlier.refresh(3) + &earlier.logout(4)));
+        assert_eq!(store.count_sessions(user_id(1), T0).await.unwrap(), 2);
+        let news = store.revocations_since(&position).await.unwrap().revocations;
+        assert_eq!(news.into_iter().map(|entry| entry.revoked).collect::<Vec<_>>(), [Revoked::Session(session_id(4))]);
+        assert!(matches!(store.rotate(refresh(3, 1)).await.unwrap(), Rotated::Issued { repeated: false, .. }));
+        // And the other way round: what this version has opened, that one refreshes, ends and sweeps.
+        for session in [5, 6] {
+            store.session_of(1, session).await;
+        }
+        store.execute(&(earlier.refresh(5) + &earlier.logout(6)));
+        assert!(matches!(store.rotate(refresh(5, 1)).await.unwrap(), Rotated::Issued { repeated: false, .. }));
+        assert_eq!(store.ended(6).await, Some(EndedWhy::Logout));
+        store.execute(SWEEP);
+        assert_eq!(store.ended(1).await, Some(EndedWhy::Expired));
+        let swept = store.sweep(T0 + TIMEOUTS.idle + Span::hours(2), Span::days(30)).await.unwrap();
+        assert!(swept.expired.revocations.is_empty(), "nothing was left to end");
+        store.close().await;
+    }
+}
+
+/// What an earlier version would stumble over.
+const NOT_BESIDE: [&str; 12] = [
+    "drop table",
+    "drop column",
+    "drop view",
+    "rename",
+    "alter column",
+    "set not null",
+    "add constraint",
+    "create unique index",
+    "create trigger",
+    "add check",
+    "delete from",
+    "update ",
+];
+
+/// Why a migration must not run beside the earlier version, with the words by which it may say that this is meant.
+fn breaks_the_earlier_version(text: &str) -> Option<String> {
+    let is_meant = text.lines().any(|line| line.starts_with("-- contract: "));
+    let sql: Vec<&str> = text.lines().filter(|line| !line.trim_start().starts_with("--")).collect();
+    let sql = sql.join(" ").to_lowercase().split_whitespace().collect::<Vec<_>>().join(" ");
+    let mut found = NOT_BESIDE.iter().filter(|words| sql.contains(*words)).map(|words| (*words).to_owned());
+    let column = sql.split(';').find(|statement| {
+        statement.contains("add column") && statement.contains("not null") && !statement.contains("default")
+    });
+    let found = found.next().or_else(|| column.map(|_| "a column that must be given".to_owned()));
+    found.filter(|_| !is_meant)
+}
+
+#[test]
+fn migrations_only_add_unless_they_say_that_they_contract() {
+    for engine in ["sqlite", "postgres"] {
+        let folder = format!("{}/migrations/{engine}", env!("CARGO_MANIFEST_DIR"));
+        let mut count = 0;
+        for file in std::fs::read_dir(folder).unwrap() {
+            let path = file.unwrap().path();
+            let name = path.file_name().unwrap().to_str().unwrap();
+            // No version was released without this one.
+            if name != "0002_keys.sql" {
+                let broken = breaks_the_earlier_version(&std::fs::read_to_string(&path).unwrap());
+                assert_eq!(
+                    broken, None,
+                    "{engine}/{name}: expand first, contract a version later; see docs/upgrading.md"
+                );
+            }
+            count += 1;
+        }
+        assert!(count >= 3);
+    }
+}
+
+#[test]
+fn what_an_earlier_version_would_stumble_over_is_recognized() {
+    for text in [
+        "alter table users\n    drop column email;",
+        "alter table users rename to people;",
+        "alter table users add column colour text not null;",
+        "create unique index one on users (email);",
+        "-- contracted, but not in these words\nupdate users set epoch = 1;",
+    ] {
+        assert!(breaks_the_earlier_version(text).is_some(), "{text}");
+    }
+    for text in [
+        "alter table users add column colour text not null default '';",
+        "create table colours (colour text not null primary key); create index one on users (email); drop index one;",
+        "-- contract: no version reads this any more\nalter table users drop column email;",
+    ] {
+        assert_eq!(breaks_the_earlier_version(text), None, "{text}");
+    }
+}
