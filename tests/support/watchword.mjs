@@ -14,9 +14,10 @@ const BINARY = process.env.SERVER_BINARY ?? join(ROOT, "target/debug/watchword")
 
 /**
  * Runs a server until the test `t` ends. `accounts` exist from the start, name to roles; `settings` are variables
- * without their prefix. Without accounts the server prints a set-up link, which becomes `setupLink`.
+ * without their prefix. Without accounts the server prints a set-up link, which becomes `setupLink`. Each of `verifiers` may follow the
+ * revocations, with its credential in `credentials`.
  */
-export async function running(t, { accounts = { kavya: "admin", arjun: "" }, settings = {} } = {}) {
+export async function running(t, { accounts = { kavya: "admin", arjun: "" }, settings = {}, verifiers = [] } = {}) {
   const folder = mkdtempSync(join(tmpdir(), "watchword-test-"));
   const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith("WATCHWORD_"));
   const own = Object.entries(settings).map(([name, value]) => [`WATCHWORD_${name}`, value]);
@@ -24,11 +25,13 @@ export async function running(t, { accounts = { kavya: "admin", arjun: "" }, set
   const command = ["--listen", "127.0.0.1:0", "--database", `sqlite:${join(folder, "watchword.db")}`];
   const clear = () => rmSync(folder, { recursive: true, force: true });
   t.after(clear);
-  for (const [name, roles] of Object.entries(accounts)) {
-    const add = ["user", "add", name, "--password-stdin", ...(roles ? ["--roles", roles] : [])];
-    const ran = spawnSync(BINARY, [...command, ...add], { ...place, input: PASSWORD, encoding: "utf8" });
+  const add = (what, name, ...more) => {
+    const ran = spawnSync(BINARY, [...command, what, "add", name, ...more], { ...place, input: PASSWORD, encoding: "utf8" });
     if (ran.status !== 0) throw new Error(`cannot add ${name}: ${ran.stderr}${ran.error ?? ""}`);
-  }
+    return ran.stdout;
+  };
+  for (const [name, roles] of Object.entries(accounts)) add("user", name, "--password-stdin", ...(roles ? ["--roles", roles] : []));
+  const credentials = Object.fromEntries(verifiers.map((name) => [name, JSON.parse(add("verifier", name, "--json")).credential]));
   const server = spawn(BINARY, command, { ...place, stdio: ["ignore", "pipe", "pipe"] });
   const kill = () => server.kill("SIGKILL");
   process.once("exit", kill);
@@ -45,7 +48,7 @@ export async function running(t, { accounts = { kavya: "admin", arjun: "" }, set
   });
   const wanted = Object.keys(accounts).length === 0 ? ["url", "setupLink"] : ["url"];
   const printed = await readPrinted(server, wanted, () => log);
-  return { ...printed, log: () => log, login: (name, more) => login(printed.url, name, more) };
+  return { ...printed, credentials, log: () => log, login: (name, more) => login(printed.url, name, more) };
 }
 
 /** Reads standard output until all that is wanted has been printed; keeps reading, so that the pipe never fills. */

@@ -68,6 +68,9 @@ impl PythonTests {
     }
 }
 
+/// The folder of the npm package, in the project's.
+pub(crate) const TYPESCRIPT: &str = "clients/typescript";
+
 /// WebAssembly with a libc, which the cryptographic library needs.
 pub(crate) const WASM: &str = "wasm32-wasip1";
 

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use anyhow::{Context, bail};
 
-use crate::place::{CHROMIUM, PythonTests, WASI_HEADERS, WASM, has_faketime, has_postgres, program, root};
+use crate::place::{CHROMIUM, PythonTests, TYPESCRIPT, WASI_HEADERS, WASM, has_faketime, has_postgres, program, root};
 use crate::test::Part;
 
 /// Sets up what these parts need; what is there already is left alone.
@@ -20,7 +20,10 @@ pub(crate) fn run(parts: &[Part]) -> anyhow::Result<()> {
         python(PythonTests::VERIFIER)?;
     }
     if parts.contains(&Part::Node) || parts.contains(&Part::Browser) {
-        node()?;
+        node("tests")?;
+    }
+    if parts.contains(&Part::Typescript) {
+        node(TYPESCRIPT)?;
     }
     Ok(())
 }
@@ -28,7 +31,7 @@ pub(crate) fn run(parts: &[Part]) -> anyhow::Result<()> {
 fn debian_packages(parts: &[Part]) -> anyhow::Result<()> {
     let (python, browser) = (parts.contains(&Part::Python), parts.contains(&Part::Browser));
     let wasm = parts.contains(&Part::Wasm);
-    let packages = browser || parts.contains(&Part::Node);
+    let packages = browser || parts.contains(&Part::Node) || parts.contains(&Part::Typescript);
     let node = packages || wasm;
     let needs = [
         (POSTGRES, parts.contains(&Part::Rust) && !has_postgres()),
@@ -105,21 +108,22 @@ fn python(tests: PythonTests) -> anyhow::Result<()> {
     stamp.set()
 }
 
-fn node() -> anyhow::Result<()> {
+/// The packages that a folder locks.
+fn node(folder: &str) -> anyhow::Result<()> {
     let is_new_enough = format!("process.exit(process.versions.node.split('.')[0] >= {NODE} ? 0 : 1)");
     if !succeeds("node", &["--eval", &is_new_enough]) {
         bail!("Node {NODE} or newer is needed, and `node` is older: see https://nodejs.org/en/download");
     }
-    let folder = root().join("tests");
-    let modules = folder.join("node_modules");
-    let stamp = Stamp::new(&folder.join("package-lock.json"), &modules.join("installed.json"))?;
+    let place = root().join(folder);
+    let modules = place.join("node_modules");
+    let stamp = Stamp::new(&place.join("package-lock.json"), &modules.join("installed.json"))?;
     if stamp.is_current() {
-        println!("Node packages: as in package-lock.json already");
+        println!("Node packages: as in {folder}/package-lock.json already");
         return Ok(());
     }
-    println!("Node packages: installing package-lock.json in tests/node_modules");
+    println!("Node packages: installing {folder}/package-lock.json");
     // The packages are used as they are: none of them needs to run a script to be installed.
-    done(Command::new("npm").args(["ci", "--ignore-scripts"]).current_dir(&folder))?;
+    done(Command::new("npm").args(["ci", "--ignore-scripts"]).current_dir(&place))?;
     stamp.set()
 }
 

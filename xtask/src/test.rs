@@ -5,7 +5,7 @@ use std::process::Command;
 use clap::ValueEnum;
 
 use crate::counted::{self, Runner};
-use crate::place::{CHROMIUM, PythonTests, WASI_HEADERS, WASM, cargo, program, root, server_binary};
+use crate::place::{CHROMIUM, PythonTests, TYPESCRIPT, WASI_HEADERS, WASM, cargo, program, root, server_binary};
 use crate::setup;
 use crate::steps::{Outcome, Ran, Step};
 
@@ -26,6 +26,8 @@ pub(crate) enum Part {
     Python,
     /// A Node program that trusts our tokens
     Node,
+    /// The npm package that verifies them
+    Typescript,
     /// A person with Chromium
     Browser,
 }
@@ -37,6 +39,7 @@ impl Test {
         let has = |part| parts.contains(&part);
         let (rust, wasm, python) = (has(Part::Rust), has(Part::Wasm), has(Part::Python));
         let (node, browser) = (has(Part::Node), has(Part::Browser));
+        let typescript = has(Part::Typescript);
         let mut steps = Vec::new();
         steps.push(Step::new("set-up", move || setup::run(&parts).into()));
         if rust {
@@ -47,7 +50,7 @@ impl Test {
         if wasm {
             steps.push(Step::new("webassembly", wasm_tests));
         }
-        if python || node || browser {
+        if python || node || typescript || browser {
             steps.push(Step::new("build", || passes(cargo(&["build", "--package", "watchword"]))));
         }
         if python {
@@ -56,6 +59,11 @@ impl Test {
         }
         if node {
             steps.push(Step::new("node tests", || node_tests("tests/clients/node")));
+        }
+        if typescript {
+            steps.push(Step::new("typescript", || passes(npm(&["run", "build"]))));
+            steps.push(Step::new("typescript types", || passes(npm(&["run", "check"]))));
+            steps.push(Step::new("typescript tests", || node_tests("clients/typescript/test")));
         }
         if browser {
             steps.push(Step::new("browser tests", || node_tests("tests/browser")));
@@ -102,6 +110,13 @@ fn python_tests(tests: PythonTests) -> Ran {
     let mut pytest = Command::new(tests.environment().join("bin/pytest"));
     pytest.current_dir(tests.folder()).env("SERVER_BINARY", server_binary());
     counted::run(pytest, Runner::Pytest)
+}
+
+/// A script of the npm package.
+fn npm(arguments: &[&str]) -> Command {
+    let mut npm = Command::new("npm");
+    npm.args(arguments).current_dir(root().join(TYPESCRIPT));
+    npm
 }
 
 /// Runs the test files of a folder, each in a process of its own.

@@ -1,5 +1,5 @@
 use domain::{KeyState, Span, UnixMillis};
-use store::{NewKey, Revoked, Rotated};
+use store::{NewKey, Position, Revoked, Rotated};
 
 use super::store;
 use crate::support::{KEEP, T0, refresh, session_id, user_id};
@@ -45,13 +45,17 @@ async fn of_what_was_issued_between_two_restores_of_one_backup_nothing_stands() 
         store.execute("update meta set value = 7 where name = 'revocations_source'");
         store.user(1).await;
         store.session_of(1, 1).await;
-        let source = store.revocations_source().await.unwrap();
+        let source = store.revocations_since(&Position::default()).await.unwrap().source;
         store.void_everything(KEEP, now).await.unwrap();
-        assert_ne!(store.revocations_source().await.unwrap(), source);
+        assert_ne!(store.revocations_since(&Position::default()).await.unwrap().source, source);
         let account = || async { store.session(session_id(1)).await.unwrap().unwrap().account };
         let first = account().await.epoch;
         store.set_roles(user_id(1), &domain::Roles::admin(), KEEP, now).await.unwrap();
-        reached.push((first, account().await.epoch, store.revocations_source().await.unwrap()));
+        reached.push((
+            first,
+            account().await.epoch,
+            store.revocations_since(&Position::default()).await.unwrap().source,
+        ));
     }
     assert!(reached[0].1 > reached[0].0 && reached[1].0 > reached[0].1, "{reached:?}");
     assert_ne!(reached[0].2, reached[1].2);

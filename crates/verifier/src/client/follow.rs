@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderValue, Uri};
+use http::{HeaderValue, StatusCode, Uri};
 use tokio::sync::{Notify, watch};
 use tokio::time::timeout;
 
@@ -275,7 +275,10 @@ async fn listen_on(following: Weak<Following>) {
         match this.listen().await {
             Ok(true) => (pause, silent) = (Pause::default(), 0),
             Ok(false) => silent += 1,
-            // Nobody there: that says nothing about streams.
+            // Something on the way knows no streams. Nobody there, or one who knows too little, says nothing about that.
+            Err(Interrupted::Fetch(FetchError::Status { status, .. })) if status != StatusCode::SERVICE_UNAVAILABLE => {
+                silent += 1;
+            }
             Err(error) => tracing::debug!(%error, "there is no stream of revocations"),
         }
         let wait = pause.next(this.pace());
