@@ -14,7 +14,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use foldhash::quality::RandomState;
@@ -34,6 +34,8 @@ pub struct Revoked {
     floor: AtomicI64,
     /// The latest moment that entries were expired at.
     horizon: AtomicI64,
+    /// Whether there is any entry: one load answers the commonest question.
+    has_any: AtomicBool,
     sessions: Set,
     epochs: Set,
     keys: Names,
@@ -69,6 +71,7 @@ impl Revoked {
         Self {
             floor: AtomicI64::new(i64::MIN),
             horizon: AtomicI64::new(i64::MIN),
+            has_any: AtomicBool::new(false),
             sessions,
             epochs,
             keys: Names::new(),
@@ -122,7 +125,9 @@ impl Revoked {
                 (self.clients.insert(client_id, withdrawn, Self::KEY_CAPACITY), *read_until, *keep_until)
             }
         };
-        if !is_kept {
+        if is_kept {
+            self.has_any.store(true, Ordering::Release);
+        } else {
             writer.floor_keep_until = writer.floor_keep_until.max(keep_until);
             self.floor.fetch_max(floor, Ordering::AcqRel);
         }
@@ -141,6 +146,9 @@ impl Revoked {
     pub fn is_revoked(&self, marks: &Marks<'_>) -> bool {
         if marks.rat <= self.floor.load(Ordering::Acquire) {
             return true;
+        }
+        if !self.has_any.load(Ordering::Acquire) {
+            return false;
         }
         self.lowest_epoch(&self.sessions, marks.sid).is_some()
             || marks
@@ -171,6 +179,10 @@ impl Revoked {
         self.epochs.expire(&mut writer.epochs, now_ms);
         self.keys.expire(now_ms);
         self.clients.expire(now_ms);
+        if self.is_empty() {
+            // After the horizon was raised: whoever sees none sees that, too.
+            self.has_any.store(false, Ordering::Release);
+        }
         if writer.floor_keep_until <= now_ms {
             writer.floor_keep_until = i64::MIN;
             self.floor.store(i64::MIN, Ordering::Release);
