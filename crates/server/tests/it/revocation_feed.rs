@@ -99,6 +99,8 @@ async fn a_logout_is_told_once_to_who_asks_since_the_watermark_before_it() {
 #[tokio::test]
 async fn an_answer_says_how_old_its_knowledge_is_and_what_time_it_is() {
     let server = TestServer::start().await;
+    // One node answers: of two in turn, each would read the log first.
+    let _other = server.beside("").await;
     let follower = Follower::of(&server).await;
     server.catch_up().await;
     assert_eq!(follower.ask("").await.watermark.age_ms, 0);
