@@ -5,10 +5,15 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use axum::Router;
+use axum::body::Body;
+use axum::http::{Request, StatusCode};
+use axum::routing::get;
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
-use verifier::{Rejection, Verifier, WhenStale};
+use tower::ServiceExt;
+use verifier::{Policy, Rejection, Verifier, WhenStale};
 
 use crate::support::{Http, Place, Reply, SOON, Server};
 
@@ -116,7 +121,7 @@ async fn a_logout_reaches_a_verifier_long_before_its_bound_and_closes_what_is_op
         let login = scene.login();
         assert_eq!(scene.verdict(&login).await, Ok(()));
         let header = format!("Bearer {}", login.text("access_token"));
-        let request = axum::http::Request::get("/").header("authorization", header).body(()).unwrap();
+        let request = Request::get("/").header("authorization", header).body(()).unwrap();
         let who = scene.verifier.authenticate(&request.into_parts().0).await.unwrap();
         let verifier = scene.verifier.clone();
         let open = tokio::spawn(async move { verifier.until_withdrawn(&who).await });
@@ -169,6 +174,26 @@ async fn cut_off_a_verifier_believes_nothing_for_longer_than_its_bound_but_goes_
     scene.wire.is_cut.send_replace(false);
     scene.until(&ended, Err("revoked")).await;
     scene.until(&stays, Ok(())).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_route_within_a_lenient_one_is_as_strict_as_it_says() {
+    let scene = Scene::set().await;
+    let login = scene.login();
+    assert_eq!(scene.verdict(&login).await, Ok(()));
+    scene.wire.is_cut.send_replace(true);
+    scene.until(&login, Err("stale")).await;
+
+    let strict = Router::new().route("/strict", get(async || "in")).layer(scene.verifier.require(Policy::new()));
+    let lenient = Policy::new().when_stale(WhenStale::UntilExp);
+    let app = strict.route("/lenient", get(async || "in")).layer(scene.verifier.require(lenient));
+    let status = async |path: &str| {
+        let header = format!("Bearer {}", login.text("access_token"));
+        let request = Request::get(path).header("authorization", header).body(Body::empty()).unwrap();
+        app.clone().oneshot(request).await.unwrap().status()
+    };
+    assert_eq!(status("/lenient").await, StatusCode::OK);
+    assert_eq!(status("/strict").await, StatusCode::UNAUTHORIZED);
 }
 
 #[tokio::test(flavor = "multi_thread")]
