@@ -238,7 +238,10 @@ async fn what_is_acknowledged_while_it_is_closed_arrives() {
                 }
             });
         }
-        let is_busy = || acknowledged.lock().unwrap().len() > 40;
+        let is_busy = || {
+            let acknowledged = acknowledged.lock().unwrap();
+            [4, 6, 7, 8].iter().all(|n| acknowledged.iter().filter(|(of, _)| of == n).count() >= 10)
+        };
         while !is_busy() {
             tokio::task::yield_now().await;
         }
