@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker};
 
 use crate::postgres::{Mode, Postgres, PostgresUrl};
@@ -15,6 +16,7 @@ use crate::{Error, OpenError, transfer};
 #[derive(Clone)]
 pub struct Store {
     engine: Engine,
+    reads: Arc<AtomicU64>,
     /// None on SQLite, whose one writer commits many requests together.
     pub(crate) queues: Option<Arc<Queues>>,
 }
@@ -91,7 +93,7 @@ impl Store {
             Database::Server(url) => Engine::Postgres(Postgres::open(url, options.opening())?),
         };
         let queues = matches!(engine, Engine::Postgres(_)).then(Arc::default);
-        Ok(Self { engine, queues })
+        Ok(Self { engine, reads: Arc::default(), queues })
     }
 
     /// Finishes what was asked for and closes the database. Later calls are `Unavailable`.
@@ -108,6 +110,11 @@ impl Store {
             Engine::Sqlite(sqlite) => sqlite.commits(),
             Engine::Postgres(postgres) => postgres.commits(),
         }
+    }
+
+    /// How many times this store has asked its database for something since it was opened, writing aside.
+    pub fn reads(&self) -> u64 {
+        self.reads.load(Ordering::Relaxed)
     }
 
     /// Runs `work` in a transaction, and returns once that is on disk.
@@ -131,6 +138,7 @@ impl Store {
         T: Send + 'static,
         F: AsyncFn(Sql<'_>) -> Result<T, Error> + Send + 'static,
     {
+        self.reads.fetch_add(1, Ordering::Relaxed);
         match &self.engine {
             Engine::Sqlite(sqlite) => sqlite.read(&work),
             Engine::Postgres(postgres) => postgres.run(Mode::Read, work).await,

@@ -1,16 +1,14 @@
 //! `watchword demo`: everything to play with, and nothing that stays.
 
-use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use domain::{Account, Roles, UserId};
+use domain::Roles;
 use serde::Serialize;
-use store::NewUser;
-use zeroize::Zeroizing;
 
 use super::output::{json, line};
 use super::start::{Server, log};
-use crate::app::{App, StartError};
+use super::throwaway::{Folder, Person, add};
+use crate::app::StartError;
 use crate::config::{Config, Database, Overrides};
 
 #[derive(clap::Args)]
@@ -26,13 +24,6 @@ struct Printed {
     accounts: Vec<Person>,
 }
 
-#[derive(Serialize)]
-struct Person {
-    username: String,
-    password: String,
-    roles: Vec<String>,
-}
-
 pub async fn run(
     demo: Demo,
     overrides: &Overrides,
@@ -43,8 +34,8 @@ pub async fn run(
         return Err(StartError::System("demo makes a database of its own; leave --database away".to_owned()));
     }
     log(&config.log)?;
-    let folder = Folder::make()?;
-    config.database = Database::of_file(folder.0.join("watchword.db"));
+    let folder = Folder::make("demo")?;
+    config.database = Database::of_file(folder.path().join("watchword.db"));
     config.master_key_file = None;
     let server = Server::open(config, &env).await?;
     let people = vec![
@@ -59,24 +50,6 @@ pub async fn run(
     }
     server.run().await?;
     Ok(ExitCode::SUCCESS)
-}
-
-async fn add(app: &App, name: &str, roles: Roles) -> Result<Person, StartError> {
-    let password = super::accounts::generated_password();
-    let hash = app.passwords.hash(Zeroizing::new(password.clone())).await;
-    let created_at = app.clock.now();
-    let account: Account = app
-        .store
-        .add_user(NewUser {
-            user_id: UserId::new(created_at, &crate::random::bytes()),
-            username: name.parse().expect("a well-formed name"),
-            email: None,
-            password: Some(hash.map_err(|_| StartError::System("a password could not be hashed".to_owned()))?),
-            roles,
-            created_at,
-        })
-        .await?;
-    Ok(Person { username: account.username.to_string(), password, roles: account.roles.as_slice().to_vec() })
 }
 
 fn explain(url: &str, people: &[Person], database: &Database) {
@@ -111,27 +84,4 @@ From a terminal:
 Ctrl-C ends the demo.",
         kavya.username, kavya.password, database
     ));
-}
-
-/// A folder of its own for the database, deleted at the end.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn make() -> Result<Self, StartError> {
-        use std::os::unix::fs::DirBuilderExt;
-        let name = format!("watchword-demo-{}", token::base64url::encode(crate::random::bytes::<9>()));
-        let path: PathBuf = std::env::temp_dir().join(name);
-        let made = std::fs::DirBuilder::new().mode(0o700).create(&path);
-        made.map_err(|e| StartError::System(format!("cannot make the folder {}: {e}", path.display())))?;
-        Ok(Self(path))
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let path: &Path = &self.0;
-        if let Err(error) = std::fs::remove_dir_all(path) {
-            tracing::warn!(%error, path = %path.display(), "the demo's folder could not be deleted");
-        }
-    }
 }

@@ -3,6 +3,7 @@
 mod accounts;
 mod backup;
 mod clock;
+mod compare;
 mod config;
 mod demo;
 mod doctor;
@@ -15,6 +16,7 @@ mod restore;
 mod serve;
 mod sessions;
 mod start;
+mod throwaway;
 mod token;
 mod verifiers;
 
@@ -46,6 +48,8 @@ enum Command {
     Serve,
     /// Serve a throwaway database with two accounts, and print how to use them
     Demo(demo::Demo),
+    /// Measure on this machine what it costs to know who is asking, in five ways, and how soon each heeds a logout
+    Compare(compare::Compare),
     /// Manage accounts
     #[command(subcommand)]
     User(accounts::User),
@@ -127,6 +131,9 @@ fn dispatch(line: CommandLine, env: Vec<(String, String)>) -> Result<ExitCode, S
         if let Some(Command::Doctor(doctor)) = line.command {
             return Ok(doctor::run(doctor, config, &line.overrides, &env).await);
         }
+        if let Some(Command::Compare(compare)) = line.command {
+            return compare::run(compare, &line.overrides).await;
+        }
         let config = config?;
         match line.command {
             None | Some(Command::Serve) => serve::run(config, env).await,
@@ -143,7 +150,7 @@ fn dispatch(line: CommandLine, env: Vec<(String, String)>) -> Result<ExitCode, S
             Some(Command::Config) => config::run(&config),
             Some(Command::DangerResetClock) => clock::run(&config).await,
             Some(Command::DangerAcceptLostWrites) => history::run(config).await,
-            Some(Command::Completions { .. } | Command::Doctor(_)) => Ok(ExitCode::SUCCESS),
+            Some(Command::Completions { .. } | Command::Doctor(_) | Command::Compare(_)) => Ok(ExitCode::SUCCESS),
         }
     })
 }

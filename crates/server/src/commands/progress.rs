@@ -24,6 +24,20 @@ pub fn watched<T>(label: &str, so_far: impl Fn() -> (u64, u64) + Send + Sync, wo
     })
 }
 
+/// What is being done now, in a line that the next one replaces; if standard error is a terminal.
+pub fn now(what: &str) {
+    if std::io::stderr().is_terminal() {
+        show(&format!("\r\x1b[K{what} …"));
+    }
+}
+
+/// Takes that line away.
+pub fn clear() {
+    if std::io::stderr().is_terminal() {
+        show("\r\x1b[K");
+    }
+}
+
 fn show(text: &str) {
     let mut terminal = std::io::stderr();
     let _ = terminal.write_all(text.as_bytes()).and_then(|()| terminal.flush());

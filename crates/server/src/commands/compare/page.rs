@@ -1,0 +1,142 @@
+//! The report as one page that needs nothing else: no script, no other file.
+
+use askama::Template;
+
+use super::figures::{Figures, Measured};
+use super::text;
+use super::tradeoff::{self, Row, bytes, count, millis};
+use super::ways::Way;
+use super::plots;
+use crate::app::StartError;
+use crate::commands::start::wrong;
+
+#[derive(Template)]
+#[template(path = "commands/compare/page.html")]
+struct Page<'a> {
+    figures: &'a Figures,
+    stylesheet: &'static str,
+    key: Key,
+    trade_off: Vec<Row>,
+    heads: [&'static str; 11],
+    rows: Vec<Line>,
+    plots: [Plot; 4],
+    logout: String,
+}
+
+/// The figures to remember.
+struct Key {
+    jwt_short: String,
+    ours: String,
+    logouts: usize,
+    price: String,
+    price_of: &'static str,
+    reads: String,
+    calls: String,
+    bytes: String,
+}
+
+/// A plot, and what it shows.
+struct Plot {
+    title: &'static str,
+    caption: &'static str,
+    svg: String,
+}
+
+/// A row of the table of all figures.
+struct Line {
+    name: &'static str,
+    is_ours: bool,
+    cells: Vec<String>,
+}
+
+/// The page as HTML.
+pub fn render(figures: &Figures) -> Result<String, StartError> {
+    let plot = |title, caption, svg| Plot { title, caption, svg };
+    let page = Page {
+        figures,
+        stylesheet: include_str!("page.css"),
+        key: Key::of(figures),
+        trade_off: tradeoff::rows(figures),
+        heads: HEADS,
+        rows: figures.ways.iter().map(|own| Line::of(own, figures)).collect(),
+        plots: [
+            plot("Checks per second", "Longer is better. The thin lines are the rounds one by one.", plots::speed(figures)),
+            plot(
+                "Processor time for a request",
+                "Of client, application and issuer together. Grey is what the route takes without a check, colour is what the check adds.",
+                plots::processor(figures),
+            ),
+            plot(
+                "Time for a request",
+                "The dot is the median, the line ends at the slowest one in a hundred. All clients ask as fast as they are answered.",
+                plots::latency(figures),
+            ),
+            plot(
+                "Bytes on the wire",
+                "Grey is request and answer, colour is what application and issuer say to each other because of it.",
+                plots::wire(figures),
+            ),
+        ],
+        logout: plots::logout(figures),
+    };
+    page.render().map_err(wrong)
+}
+
+impl Key {
+    fn of(figures: &Figures) -> Self {
+        let ours = [Way::CookieFeed, Way::JwtFeed].map(|way| figures.of(way));
+        let logouts: Vec<f64> =
+            ours.iter().filter_map(|own| own.logout.as_ref()).flat_map(|own| own.refused_after_ms.clone()).collect();
+        let left = figures.of(Way::JwtAlone).logout.as_ref().and_then(|logouts| logouts.until_exp_seconds);
+        let price = |way| figures.of(way).cpu_us_per_request - figures.of(Way::NoCheck).cpu_us_per_request;
+        let [cookie, token] = [price(Way::CookieFeed), price(Way::JwtFeed)];
+        let background = &figures.background;
+        Self {
+            jwt_short: left.map_or_else(|| "-".to_owned(), |left| format!("{left:.0} s")),
+            ours: millis(logouts.iter().copied().fold(0.0, f64::max)),
+            logouts: logouts.len(),
+            price: format!("{:.1} µs", cookie.max(token).max(0.0)),
+            price_of: "what such a check adds to the processor time of a request, at most",
+            reads: format!("{:.0}", background.database_reads_per_second),
+            calls: format!("{:.1}", background.issuer_calls_per_second),
+            bytes: bytes(background.issuer_bytes_per_second),
+        }
+    }
+}
+
+impl Line {
+    fn of(own: &Measured, figures: &Figures) -> Self {
+        let cells = vec![
+            count(own.checks_per_second),
+            format!("{:.2}", own.of_floor),
+            millis(own.p50_ms),
+            millis(own.p99_ms),
+            format!("{:.1} µs", own.cpu_us_per_request),
+            count(own.bytes_per_request),
+            count(own.internal_bytes_per_request),
+            format!("{:.2}", own.database_reads_per_request),
+            format!("{:.2}", own.issuer_calls_per_request),
+            text::logout(own),
+            text::state(own.way, figures),
+        ];
+        Self { name: own.name, is_ours: own.way.is_ours(), cells }
+    }
+}
+
+/// Above the cells of a [`Line`].
+const HEADS: [&str; 11] = [
+    "checks/s",
+    "of no check",
+    "p50",
+    "p99",
+    "processor time",
+    "bytes",
+    "+ internal",
+    "database reads",
+    "calls to the issuer",
+    "a logout holds after",
+    "server state for the check",
+];
+
+/// How many of them are figures; the rest is words.
+const FIGURES: usize = 9;

@@ -1,0 +1,128 @@
+//! The well-known trade-off between sessions and tokens, with what was measured in its cells.
+
+use super::figures::Figures;
+use super::logout::Logouts;
+use super::ways::Way;
+
+/// A row of the table.
+pub struct Row {
+    /// What it is about.
+    pub subject: &'static str,
+    /// The classic session: a cookie, and a read of the database for every request.
+    pub session: String,
+    /// The classic JWT: verified, and nothing more.
+    pub jwt: String,
+    /// Watchword: cookie or token, and the feed.
+    pub ours: String,
+}
+
+/// The table.
+pub fn rows(figures: &Figures) -> Vec<Row> {
+    let [session, jwt] = [Way::CookieDatabase, Way::JwtAlone].map(|way| figures.of(way));
+    let [cookie, token] = [Way::CookieFeed, Way::JwtFeed].map(|way| figures.of(way));
+    let state = &figures.state;
+    let follower = figures.background.issuer_bytes_per_second / FOLLOWERS;
+    vec![
+        Row {
+            subject: "state on the server",
+            session: format!("{} a login; {}", bytes(state.cookie_login), reads(session.database_reads_per_request)),
+            jwt: format!("none that a check needs; {}", reads(jwt.database_reads_per_request)),
+            ours: format!(
+                "{} a login by cookie, {} with tokens; {}",
+                bytes(state.cookie_login),
+                bytes(state.token_login),
+                reads(cookie.database_reads_per_request.max(token.database_reads_per_request))
+            ),
+        },
+        Row {
+            subject: "checked without a call",
+            session: format!("no; {:.2} of the speed without a check", session.of_floor),
+            jwt: format!("yes; {:.2} of that speed", jwt.of_floor),
+            ours: format!("yes; {:.2} (cookie) and {:.2} (token) of that speed", cookie.of_floor, token.of_floor),
+        },
+        Row {
+            subject: "scales over machines",
+            session: format!(
+                "with sticky sessions, or one database that answers {} reads/s for {} requests/s",
+                count(session.database_reads_per_request * session.checks_per_second),
+                count(session.checks_per_second)
+            ),
+            jwt: "yes: every machine needs only the keys".to_owned(),
+            ours: format!("yes: every machine needs the keys and the feed, {} a second when idle", bytes(follower)),
+        },
+        Row {
+            subject: "logout",
+            session: format!("easy: holds after {}", held(session.logout.as_ref())),
+            jwt: format!("hard: {}", held(jwt.logout.as_ref())),
+            ours: format!(
+                "easy: holds after {} (cookie) and {} (token)",
+                held(cookie.logout.as_ref()),
+                held(token.logout.as_ref())
+            ),
+        },
+        Row {
+            subject: "used by",
+            session: "browsers".to_owned(),
+            jwt: "APIs".to_owned(),
+            ours: "both, from one login".to_owned(),
+        },
+    ]
+}
+
+/// How soon logouts were heeded, in few words.
+pub fn held(logouts: Option<&Logouts>) -> String {
+    let Some(logouts) = logouts else { return "-".to_owned() };
+    match (logouts.median_ms(), logouts.until_exp_seconds) {
+        (_, Some(left)) => format!("accepted until exp, {left:.0} s later"),
+        (Some(median), None) => millis(median),
+        (None, None) => "-".to_owned(),
+    }
+}
+
+/// A time, with the digits that matter.
+pub fn millis(ms: f64) -> String {
+    match ms {
+        ms if ms >= 1000.0 => format!("{:.1} s", ms / 1000.0),
+        ms if ms >= 10.0 => format!("{ms:.0} ms"),
+        ms if ms >= 1.0 => format!("{ms:.1} ms"),
+        ms => format!("{ms:.2} ms"),
+    }
+}
+
+/// A size.
+pub fn bytes(count: f64) -> String {
+    if count >= 9_999.5 { format!("{:.1} kB", count / 1000.0) } else { format!("{count:.0} B") }
+}
+
+/// A number with its thousands apart.
+pub fn count(value: f64) -> String {
+    let digits = format!("{value:.0}");
+    let mut grouped = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    grouped
+}
+
+fn reads(per_request: f64) -> String {
+    if per_request < 0.005 { "no read for a request".to_owned() } else { format!("{per_request:.2} reads for each request") }
+}
+
+/// How many of the applications follow the feed.
+const FOLLOWERS: f64 = 2.0;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_are_written_with_the_digits_that_matter() {
+        assert_eq!([0.0, 999.0, 1000.0, 41_203.4, 1e6].map(count), ["0", "999", "1,000", "41,203", "1,000,000"]);
+        assert_eq!([0.123, 1.26, 12.6, 1260.0].map(millis), ["0.12 ms", "1.3 ms", "13 ms", "1.3 s"]);
+        assert_eq!([612.4, 9_999.4, 12_345.0].map(bytes), ["612 B", "9999 B", "12.3 kB"]);
+        assert_eq!([0.004, 1.0].map(reads), ["no read for a request", "1.00 reads for each request"]);
+    }
+}
