@@ -104,6 +104,7 @@ impl Policy {
         self
     }
 
+    #[cfg_attr(not(feature = "tower"), expect(dead_code, reason = "it is the layers that ask"))]
     pub(crate) fn stale(&self) -> WhenStale {
         self.when_stale
     }

@@ -6,6 +6,7 @@ mod support;
 mod backup;
 mod clocks;
 mod commands;
+mod compare;
 mod demo;
 mod deploy;
 mod doctor;

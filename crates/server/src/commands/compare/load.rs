@@ -95,10 +95,6 @@ fn cpu() -> Duration {
 impl std::ops::Sub for Tally {
     type Output = Self;
     fn sub(self, before: Self) -> Self {
-        Self {
-            reads: self.reads - before.reads,
-            calls: self.calls - before.calls,
-            bytes: self.bytes - before.bytes,
-        }
+        Self { reads: self.reads - before.reads, calls: self.calls - before.calls, bytes: self.bytes - before.bytes }
     }
 }

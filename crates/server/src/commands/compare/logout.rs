@@ -105,7 +105,8 @@ async fn keep_asking(
         let sent = Instant::now();
         match connection.exchange(&asked).await? {
             200 => sent_when_accepted.push(sent),
-            _ => break Some(Instant::now()),
+            401 => break Some(Instant::now()),
+            other => return Err(std::io::Error::other(format!("the route answered {other} after a logout"))),
         }
         if told.borrow().is_some_and(|answered| answered.elapsed() > PATIENCE) {
             break None;

@@ -18,8 +18,8 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use super::output::{json, line};
-use super::start::{Signals, wrong};
 use super::progress;
+use super::start::{Signals, wrong};
 use crate::app::StartError;
 use crate::config::Overrides;
 use figures::{Background, Figures, Measured};
@@ -54,7 +54,8 @@ fn seconds(text: &str) -> Result<f64, String> {
 }
 
 pub async fn run(compare: Compare, overrides: &Overrides) -> Result<ExitCode, StartError> {
-    let named = [("--database", &overrides.database), ("--listen", &overrides.listen), ("--public-url", &overrides.public_url)];
+    let named =
+        [("--database", &overrides.database), ("--listen", &overrides.listen), ("--public-url", &overrides.public_url)];
     if let Some((option, _)) = named.iter().find(|(_, value)| value.is_some()) {
         return Err(wrong(format!("compare makes an installation of its own; leave {option} away")));
     }

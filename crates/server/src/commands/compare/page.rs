@@ -3,10 +3,10 @@
 use askama::Template;
 
 use super::figures::{Figures, Measured};
+use super::plots;
 use super::text;
 use super::tradeoff::{self, Row, bytes, count, millis};
 use super::ways::Way;
-use super::plots;
 use crate::app::StartError;
 use crate::commands::start::wrong;
 
@@ -17,8 +17,7 @@ struct Page<'a> {
     stylesheet: &'static str,
     key: Key,
     trade_off: Vec<Row>,
-    heads: [&'static str; 11],
-    rows: Vec<Line>,
+    tables: [Table; 2],
     plots: [Plot; 4],
     logout: String,
 }
@@ -42,7 +41,13 @@ struct Plot {
     svg: String,
 }
 
-/// A row of the table of all figures.
+/// Figures of all ways.
+struct Table {
+    heads: Vec<&'static str>,
+    rows: Vec<Line>,
+}
+
+/// A row of it.
 struct Line {
     name: &'static str,
     is_ours: bool,
@@ -57,10 +62,13 @@ pub fn render(figures: &Figures) -> Result<String, StartError> {
         stylesheet: include_str!("page.css"),
         key: Key::of(figures),
         trade_off: tradeoff::rows(figures),
-        heads: HEADS,
-        rows: figures.ways.iter().map(|own| Line::of(own, figures)).collect(),
+        tables: [in_front(figures), behind(figures)],
         plots: [
-            plot("Checks per second", "Longer is better. The thin lines are the rounds one by one.", plots::speed(figures)),
+            plot(
+                "Checks per second",
+                "Longer is better. The thin lines are the rounds one by one.",
+                plots::speed(figures),
+            ),
             plot(
                 "Processor time for a request",
                 "Of client, application and issuer together. Grey is what the route takes without a check, colour is what the check adds.",
@@ -104,8 +112,9 @@ impl Key {
     }
 }
 
-impl Line {
-    fn of(own: &Measured, figures: &Figures) -> Self {
+/// What a client sees.
+fn in_front(figures: &Figures) -> Table {
+    let row = |own: &Measured| {
         let cells = vec![
             count(own.checks_per_second),
             format!("{:.2}", own.of_floor),
@@ -113,30 +122,32 @@ impl Line {
             millis(own.p99_ms),
             format!("{:.1} µs", own.cpu_us_per_request),
             count(own.bytes_per_request),
-            count(own.internal_bytes_per_request),
+        ];
+        Line { name: own.name, is_ours: own.way.is_ours(), cells }
+    };
+    let heads = vec!["checks/s", "of no check", "p50", "p99", "processor time", "bytes"];
+    Table { heads, rows: figures.ways.iter().map(row).collect() }
+}
+
+/// What goes on behind the application.
+fn behind(figures: &Figures) -> Table {
+    let row = |own: &Measured| {
+        let cells = vec![
             format!("{:.2}", own.database_reads_per_request),
             format!("{:.2}", own.issuer_calls_per_request),
+            count(own.internal_bytes_per_request),
             text::logout(own),
             text::state(own.way, figures),
         ];
-        Self { name: own.name, is_ours: own.way.is_ours(), cells }
-    }
+        Line { name: own.name, is_ours: own.way.is_ours(), cells }
+    };
+    let heads = vec![
+        "database reads",
+        "calls to the issuer",
+        "bytes to and from it",
+        "a logout holds after",
+        "server state for the check",
+    ];
+    let guarded = figures.ways.iter().filter(|own| own.way != Way::NoCheck);
+    Table { heads, rows: guarded.map(row).collect() }
 }
-
-/// Above the cells of a [`Line`].
-const HEADS: [&str; 11] = [
-    "checks/s",
-    "of no check",
-    "p50",
-    "p99",
-    "processor time",
-    "bytes",
-    "+ internal",
-    "database reads",
-    "calls to the issuer",
-    "a logout holds after",
-    "server state for the check",
-];
-
-/// How many of them are figures; the rest is words.
-const FIGURES: usize = 9;

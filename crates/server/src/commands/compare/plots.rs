@@ -150,7 +150,9 @@ impl Plot {
 
     fn bar(&mut self, from: f64, to: f64, class: &str) {
         let (x, y, width) = (MARGIN + from, self.middle() - BAR / 2.0, (to - from).max(0.5));
-        self.put(format_args!("<rect x=\"{x:.1}\" y=\"{y}\" width=\"{width:.1}\" height=\"{BAR}\" class=\"{class}\"/>"));
+        self.put(format_args!(
+            "<rect x=\"{x:.1}\" y=\"{y}\" width=\"{width:.1}\" height=\"{BAR}\" class=\"{class}\"/>"
+        ));
     }
 
     /// A part that all have, and the rest.
@@ -193,9 +195,23 @@ impl Plot {
         for (x, label) in marks {
             let x = MARGIN + x;
             let _ = writeln!(lines, "  <line x1=\"{x:.1}\" x2=\"{x:.1}\" y1=\"20\" y2=\"{foot}\" class=\"grid\"/>");
-            let anchor = if x < WIDTH / 8.0 { "start" } else if x > WIDTH * 0.9 { "end" } else { "middle" };
-            let x = if anchor == "start" { 0.0 } else if anchor == "end" { WIDTH } else { x };
-            self.put(format_args!("<text x=\"{x:.1}\" y=\"{labels}\" class=\"mark\" text-anchor=\"{anchor}\">{label}</text>"));
+            let anchor = if x < WIDTH / 8.0 {
+                "start"
+            } else if x > WIDTH * 0.9 {
+                "end"
+            } else {
+                "middle"
+            };
+            let x = if anchor == "start" {
+                0.0
+            } else if anchor == "end" {
+                WIDTH
+            } else {
+                x
+            };
+            self.put(format_args!(
+                "<text x=\"{x:.1}\" y=\"{labels}\" class=\"mark\" text-anchor=\"{anchor}\">{label}</text>"
+            ));
         }
         self.body.insert_str(0, &lines);
         self.y += 20.0;
@@ -204,9 +220,7 @@ impl Plot {
     fn finish(self) -> String {
         let Self { title, described, body, y } = self;
         let described = described.trim_end();
-        format!(
-            "<svg viewBox=\"0 0 {WIDTH} {y}\" role=\"img\" aria-label=\"{title}. {described}\">\n{body}</svg>"
-        )
+        format!("<svg viewBox=\"0 0 {WIDTH} {y}\" role=\"img\" aria-label=\"{title}. {described}\">\n{body}</svg>")
     }
 }
 
@@ -216,7 +230,7 @@ const WIDTH: f64 = 480.0;
 const MARGIN: f64 = 7.0;
 const INNER: f64 = WIDTH - 2.0 * MARGIN;
 
-const ROW: f64 = 46.0;
+const ROW: f64 = 48.0;
 const BAR: f64 = 12.0;
 
 #[cfg(test)]

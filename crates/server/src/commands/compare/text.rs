@@ -20,11 +20,16 @@ pub fn report(figures: &Figures) -> String {
 
 fn heading(figures: &Figures) -> String {
     let Figures { seconds, rounds, connections, processors, .. } = figures;
-    let debug = if figures.debug_build { "\nThis program was built without optimization: the speeds say little.\n" } else { "" };
-    format!(
-        "The same route, guarded in five ways: each under load for {seconds} s in {rounds} turns, from {connections} clients, on\n\
-         {processors} processors that client, application and issuer share.\n{debug}\n"
-    )
+    let debug = if figures.debug_build {
+        "\nThis program was built without optimization: the speeds say little.\n"
+    } else {
+        ""
+    };
+    let text = format!(
+        "The same route, guarded in five ways: each under load for {seconds} s in {rounds} turns, from {connections} clients, on \
+         {processors} processors that client, application and issuer share."
+    );
+    format!("{}\n{debug}\n", wrap(&text, WIDTH).join("\n"))
 }
 
 fn speed(figures: &Figures) -> String {
@@ -71,7 +76,7 @@ pub fn logout(own: &Measured) -> String {
 /// What the server keeps for the sake of a way's check.
 pub fn state(way: Way, figures: &Figures) -> String {
     let (state, minutes) = (&figures.state, figures.state.logout_kept_seconds / 60.0);
-    let entry = format!("{} a logout for {minutes:.0} min", bytes(state.logout));
+    let entry = format!("{} a logout for {minutes} min", bytes(state.logout));
     match way {
         Way::NoCheck | Way::JwtAlone => "none".to_owned(),
         Way::CookieDatabase => format!("{} a login", bytes(state.cookie_login)),
@@ -91,16 +96,19 @@ fn trade_off(figures: &Figures) -> String {
 
 fn reading(figures: &Figures) -> String {
     let background = &figures.background;
-    format!(
-        "\nHow to read it. `no check` is the same route for everybody: what is missing to it is the price of a way. The ratios hold\n\
-         better than the speeds, and CPU, the processor time of client, application and issuer for one request, best of all. A logout\n\
-         is timed from its answer to the first refusal, while its credential is used without pause. `JWT alone` went on to accept for\n\
-         as long as was looked; that it does so up to exp was seen by asking the same check as of then, not by waiting. Bytes, reads\n\
-         and calls were counted; what goes on without requests is taken off: {:.0} reads/s and {:.1} calls/s, {} a second.\n",
+    let text = format!(
+        "How to read it. `no check` is the same route for everybody: what a way lacks to it is the price of knowing who is \
+         asking. The ratios hold better than the speeds, and CPU best of all: the processor time of client, application and \
+         issuer for one request. Bytes are those of request and answer, and what application and issuer say to each other \
+         because of it. A logout is timed from its answer to the first refusal, while its credential is used without pause. \
+         `JWT alone` went on to accept for as long as was looked; that it does so up to exp was seen by asking the same check \
+         as of then, not by waiting. Bytes, reads and calls were counted; what goes on without requests is taken off: {:.0} \
+         reads of the database, {:.1} calls and {} a second.",
         background.database_reads_per_second,
         background.issuer_calls_per_second,
         bytes(background.issuer_bytes_per_second)
-    )
+    );
+    wrap(&text, WIDTH).join("\n")
 }
 
 /// Columns as wide as they need to be: the first to the left, short ones to the right, words to the left.
@@ -157,6 +165,8 @@ fn wrap(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
+/// Of the report, in columns; and of the columns of its second table.
+const WIDTH: usize = 118;
 const WIDTHS: [usize; 4] = [22, 30, 28, 32];
 
 #[cfg(test)]

@@ -108,7 +108,11 @@ pub fn count(value: f64) -> String {
 }
 
 fn reads(per_request: f64) -> String {
-    if per_request < 0.005 { "no read for a request".to_owned() } else { format!("{per_request:.2} reads for each request") }
+    if per_request < 0.005 {
+        "no read for a request".to_owned()
+    } else {
+        format!("{per_request:.2} reads for each request")
+    }
 }
 
 /// How many of the applications follow the feed.

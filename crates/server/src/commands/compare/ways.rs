@@ -41,14 +41,8 @@ pub enum Way {
 
 impl Way {
     /// In the order in which they are shown.
-    pub const ALL: [Self; 6] = [
-        Self::NoCheck,
-        Self::CookieDatabase,
-        Self::CookieFeed,
-        Self::JwtAlone,
-        Self::JwtFeed,
-        Self::JwtIntrospection,
-    ];
+    pub const ALL: [Self; 6] =
+        [Self::NoCheck, Self::CookieDatabase, Self::CookieFeed, Self::JwtAlone, Self::JwtFeed, Self::JwtIntrospection];
 
     /// For people.
     pub fn name(self) -> &'static str {
