@@ -1,6 +1,6 @@
 //! What a login and a logout take in the database, indexes and all: by how much the file grows.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use domain::revocation::keep_until;
 use domain::session::Timeouts;
@@ -27,18 +27,18 @@ pub struct State {
 }
 
 impl State {
-    /// Fills a database of its own.
+    /// Fills databases of their own: how full the pages of one are depends on what was there before.
     pub async fn measure(folder: &Path) -> Result<Self, StartError> {
-        let file = folder.join("growth.db");
         let now = Clock::wall();
+        let [file, other] = ["cookies.db", "tokens.db"].map(|name| folder.join(name));
         let cookies = grow(&file, async |store| open_sessions(store, true, now).await.map(drop)).await?;
         let mut ids = Vec::new();
-        let tokens = grow(&file, async |store| {
+        let tokens = grow(&other, async |store| {
             ids = open_sessions(store, false, now).await?;
             Ok(())
         });
         let tokens = tokens.await?;
-        let logouts = grow(&file, async |store| end_sessions(store, &ids, now).await).await?;
+        let logouts = grow(&other, async |store| end_sessions(store, &ids, now).await).await?;
         let kept = keep_until(now).since(now);
         Ok(Self {
             cookie_login: cookies,
@@ -50,7 +50,7 @@ impl State {
 }
 
 /// By how much the file grows for each of [`MANY`].
-async fn grow(file: &PathBuf, work: impl AsyncFnOnce(&Store) -> Result<(), StartError>) -> Result<f64, StartError> {
+async fn grow(file: &Path, work: impl AsyncFnOnce(&Store) -> Result<(), StartError>) -> Result<f64, StartError> {
     // People are there before, and the rest of what is made once.
     let store = open(file).await?;
     let is_new = store.account_by_name(&"p0".parse().expect("a well-formed name")).await?.is_none();

@@ -55,7 +55,7 @@ pub fn rows(figures: &Figures) -> Vec<Row> {
             session: format!("easy: holds after {}", held(session.logout.as_ref())),
             jwt: format!("hard: {}", held(jwt.logout.as_ref())),
             ours: format!(
-                "easy: holds after {} (cookie) and {} (token)",
+                "easy: holds after {} (cookie) and {} (token); cut off from the issuer, after 5 s at most",
                 held(cookie.logout.as_ref()),
                 held(token.logout.as_ref())
             ),
@@ -82,9 +82,10 @@ pub fn held(logouts: Option<&Logouts>) -> String {
 /// A time, with the digits that matter.
 pub fn millis(ms: f64) -> String {
     match ms {
-        ms if ms >= 1000.0 => format!("{:.1} s", ms / 1000.0),
-        ms if ms >= 10.0 => format!("{ms:.0} ms"),
-        ms if ms >= 1.0 => format!("{ms:.1} ms"),
+        ms if ms >= 999.5 => format!("{:.1} s", ms / 1000.0),
+        ms if ms >= 9.95 => format!("{ms:.0} ms"),
+        ms if ms >= 0.995 => format!("{ms:.1} ms"),
+        ms if ms < 0.005 => "0 ms".to_owned(),
         ms => format!("{ms:.2} ms"),
     }
 }
@@ -125,7 +126,10 @@ mod tests {
     #[test]
     fn figures_are_written_with_the_digits_that_matter() {
         assert_eq!([0.0, 999.0, 1000.0, 41_203.4, 1e6].map(count), ["0", "999", "1,000", "41,203", "1,000,000"]);
-        assert_eq!([0.123, 1.26, 12.6, 1260.0].map(millis), ["0.12 ms", "1.3 ms", "13 ms", "1.3 s"]);
+        assert_eq!(
+            [0.0, 0.123, 0.996, 1.26, 9.96, 999.6].map(millis),
+            ["0 ms", "0.12 ms", "1.0 ms", "1.3 ms", "10 ms", "1.0 s"]
+        );
         assert_eq!([612.4, 9_999.4, 12_345.0].map(bytes), ["612 B", "9999 B", "12.3 kB"]);
         assert_eq!([0.004, 1.0].map(reads), ["no read for a request", "1.00 reads for each request"]);
     }
