@@ -47,6 +47,8 @@ impl Logouts {
             all.accepted_afterwards += seen.accepted_afterwards;
             if let Some(refused) = seen.refused {
                 all.refused_after_ms.push(refused.saturating_duration_since(answered).as_secs_f64() * 1000.0);
+            } else if way.heeds_logouts() {
+                return Err(wrong(format!("{}: a logout was not heeded within {LONG:?}", way.name())));
             } else {
                 all.unheeded += 1;
                 let left = until_exp(&login.token, applications, issuer)?;
@@ -81,7 +83,8 @@ async fn log_out(
         return Err(wrong("a login was refused before its logout"));
     }
     let (tell, told) = watch::channel(None);
-    let watching = tokio::spawn(keep_asking(connection, asked, told));
+    let patience = if way.heeds_logouts() { LONG } else { LOOK };
+    let watching = tokio::spawn(keep_asking(connection, asked, told, patience));
     let mut speaking = Connection::open(issuer.address).await.map_err(wrong)?;
     let goodbye = request("POST", "/logout", issuer.address, &bearer(&login.token), "");
     let status = speaking.exchange(&goodbye).await.map_err(wrong)?;
@@ -98,7 +101,8 @@ async fn log_out(
 async fn keep_asking(
     mut connection: Connection,
     asked: Vec<u8>,
-    told: watch::Receiver<Option<Instant>>,
+    mut told: watch::Receiver<Option<Instant>>,
+    patience: Duration,
 ) -> std::io::Result<Seen> {
     let mut sent_when_accepted = Vec::new();
     let refused = loop {
@@ -108,11 +112,10 @@ async fn keep_asking(
             401 => break Some(Instant::now()),
             other => return Err(std::io::Error::other(format!("the route answered {other} after a logout"))),
         }
-        if told.borrow().is_some_and(|answered| answered.elapsed() > PATIENCE) {
+        if told.borrow().is_some_and(|answered| answered.elapsed() > patience) {
             break None;
         }
     };
-    let mut told = told;
     let answered = *told.wait_for(Option::is_some).await.map_err(std::io::Error::other)?;
     let accepted_afterwards = sent_when_accepted.iter().filter(|sent| answered.is_some_and(|at| **sent > at)).count();
     Ok(Seen { accepted_afterwards, refused })
@@ -132,5 +135,8 @@ fn until_exp(token: &str, applications: &Applications, issuer: &Issuer) -> Resul
     Ok((exp_ms - issuer.app.clock.now().0) as f64 / 1000.0)
 }
 
-/// For how long after a logout it is looked whether it is heeded.
-const PATIENCE: Duration = Duration::from_millis(500);
+/// For how long after a logout it is looked whether it is heeded, where nothing can make it so.
+const LOOK: Duration = Duration::from_millis(500);
+
+/// The same where something must. Twice the bound that holds when nothing goes well.
+const LONG: Duration = Duration::from_secs(10);

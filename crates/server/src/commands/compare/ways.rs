@@ -61,6 +61,11 @@ impl Way {
         matches!(self, Self::CookieFeed | Self::JwtFeed)
     }
 
+    /// Whether anything tells it of a logout.
+    pub fn heeds_logouts(self) -> bool {
+        !matches!(self, Self::NoCheck | Self::JwtAlone)
+    }
+
     /// What a client sends to the route at this address.
     pub fn request(self, host: SocketAddr, login: &Credentials) -> Vec<u8> {
         let credential = match self {
