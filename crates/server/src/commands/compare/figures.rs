@@ -26,6 +26,9 @@ pub struct Figures {
     pub seconds: f64,
     /// In how many turns.
     pub rounds: usize,
+    /// How many times as fast the floor was in its better turns as in its worse ones (upper and lower quartile). Well
+    /// above 1 where something else used the machine meanwhile.
+    pub unrest: f64,
     /// How many clients asked at a time.
     pub connections: u16,
     /// What goes on without any request.
@@ -64,7 +67,7 @@ pub struct Measured {
     pub p50_ms: f64,
     /// The same for the slowest one in a hundred.
     pub p99_ms: f64,
-    /// Processor time for a request, of client, application and issuer together.
+    /// Processor time for a request, of client, application and issuer together: the median of the rounds.
     pub cpu_us_per_request: f64,
     /// Request and answer.
     pub bytes_per_request: f64,
@@ -109,7 +112,7 @@ impl Measured {
             checks_per_second_by_round: by_round,
             p50_ms: percentile(&nanos, 50),
             p99_ms: percentile(&nanos, 99),
-            cpu_us_per_request: rounds.iter().map(|round| round.cpu.as_secs_f64()).sum::<f64>() * 1e6 / requests,
+            cpu_us_per_request: median(rounds.iter().map(Round::cpu_us_per_request).collect()),
             bytes_per_request: sum(|round| round.bytes) / requests,
             internal_bytes_per_request: beyond(sum(|round| round.behind.bytes), background.issuer_bytes_per_second),
             issuer_calls_per_request: beyond(sum(|round| round.behind.calls), background.issuer_calls_per_second),
@@ -120,10 +123,22 @@ impl Measured {
 }
 
 impl Figures {
+    /// Whether the speeds say little, because something else used the machine meanwhile.
+    pub fn is_unrestful(&self) -> bool {
+        self.unrest > 1.25
+    }
+
     /// One of the ways.
     pub fn of(&self, way: Way) -> &Measured {
         self.ways.iter().find(|measured| measured.way == way).expect("each way is measured")
     }
+}
+
+/// By how much the better values of some differ from the worse ones: upper quartile by lower quartile.
+pub fn unrest(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    let at = |quarter: usize| values.get((values.len().saturating_sub(1)) * quarter / 4).copied().unwrap_or(1.0);
+    at(3) / at(1)
 }
 
 /// Of at least one.
@@ -158,6 +173,13 @@ mod tests {
         assert!((percentile(&nanos, 50) - 50.0).abs() < 1e-9);
         assert!((percentile(&nanos, 99) - 99.0).abs() < 1e-9);
         assert!((percentile(&nanos[..1], 99)).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_machine_that_others_use_is_told_from_a_quiet_one() {
+        assert!((unrest(vec![5.0; 12]) - 1.0).abs() < 1e-9);
+        assert!((unrest(vec![8.0, 1.0, 2.0, 4.0, 9.0]) - 4.0).abs() < 1e-9);
+        assert!((unrest(vec![8.0, 8.0, 8.0, 8.0, 8.0, 8.0, 8.0, 1.0]) - 1.0).abs() < 1e-9, "one bad turn is no unrest");
     }
 
     #[test]

@@ -62,6 +62,11 @@ impl Round {
     pub fn per_second(&self) -> f64 {
         self.nanos.len() as f64 / self.span.as_secs_f64()
     }
+
+    /// In microseconds.
+    pub fn cpu_us_per_request(&self) -> f64 {
+        self.cpu.as_secs_f64() * 1e6 / self.nanos.len().max(1) as f64
+    }
 }
 
 async fn keep_asking(

@@ -113,7 +113,8 @@ async fn measure(compare: &Compare, issuer: &Issuer) -> Result<Figures, StartErr
         debug_build: cfg!(debug_assertions),
         processors: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
         seconds: compare.seconds,
-        rounds: ROUNDS,
+        rounds: floor.len(),
+        unrest: figures::unrest(floor.iter().map(Round::per_second).collect()),
         connections: compare.connections,
         background,
         state,
@@ -135,21 +136,27 @@ async fn idle(issuer: &Issuer) -> Background {
 async fn load(compare: &Compare, issuer: &Issuer, applications: &Applications) -> Result<Vec<Vec<Round>>, StartError> {
     progress::now("Logging in");
     let logins = issuer.log_in(compare.connections).await?;
-    let span = Duration::from_secs_f64(compare.seconds) / ROUNDS as u32;
+    let turns = turns(compare.seconds);
+    let span = Duration::from_secs_f64(compare.seconds) / turns;
     let mut rounds: Vec<Vec<Round>> = Way::ALL.iter().map(|_| Vec::new()).collect();
-    for turn in 0..ROUNDS {
+    for turn in 0..turns {
         for step in 0..Way::ALL.len() {
-            let place = (step + turn * 2) % Way::ALL.len();
+            let place = (step + turn as usize * 2) % Way::ALL.len();
             let way = Way::ALL[place];
-            progress::now(&format!("Round {} of {ROUNDS}: {}", turn + 1, way.name()));
+            progress::now(&format!("Turn {} of {turns}: {}", turn + 1, way.name()));
             rounds[place].push(Round::run(way, applications.address(way), &logins, issuer, span).await?);
         }
     }
     Ok(rounds)
 }
 
-/// In how many turns each way is under load.
-const ROUNDS: usize = 3;
+/// In how many turns each way is under load: short ones, so that what is compared lies close together in time.
+fn turns(seconds: f64) -> u32 {
+    ((seconds / TURN).round() as u32).clamp(3, 12)
+}
+
+/// How long a turn is at best, in seconds.
+const TURN: f64 = 0.25;
 
 /// For how long nothing is done, to see what goes on anyway.
 const IDLE: Duration = Duration::from_secs(2);

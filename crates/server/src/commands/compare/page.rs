@@ -15,6 +15,7 @@ use crate::commands::start::wrong;
 struct Page<'a> {
     figures: &'a Figures,
     stylesheet: &'static str,
+    doubts: Vec<String>,
     key: Key,
     trade_off: Vec<Row>,
     tables: [Table; 2],
@@ -60,13 +61,14 @@ pub fn render(figures: &Figures) -> Result<String, StartError> {
     let page = Page {
         figures,
         stylesheet: include_str!("page.css"),
+        doubts: text::doubts(figures),
         key: Key::of(figures),
         trade_off: tradeoff::rows(figures),
         tables: [in_front(figures), behind(figures)],
         plots: [
             plot(
                 "Checks per second",
-                "Longer is better. The thin lines are the rounds one by one.",
+                "Longer is better. The thin lines are the turns one by one.",
                 plots::speed(figures),
             ),
             plot(

@@ -20,16 +20,29 @@ pub fn report(figures: &Figures) -> String {
 
 fn heading(figures: &Figures) -> String {
     let Figures { seconds, rounds, connections, processors, .. } = figures;
-    let debug = if figures.debug_build {
-        "\nThis program was built without optimization: the speeds say little.\n"
-    } else {
-        ""
-    };
     let text = format!(
         "The same route, guarded in five ways: each under load for {seconds} s in {rounds} turns, from {connections} clients, on \
          {processors} processors that client, application and issuer share."
     );
-    format!("{}\n{debug}\n", wrap(&text, WIDTH).join("\n"))
+    let mut lines = wrap(&text, WIDTH);
+    lines.extend(doubts(figures).into_iter().flat_map(|doubt| wrap(&doubt, WIDTH)));
+    format!("{}\n\n", lines.join("\n"))
+}
+
+/// Why the figures may say little.
+pub fn doubts(figures: &Figures) -> Vec<String> {
+    let mut doubts = Vec::new();
+    if figures.debug_build {
+        doubts.push("This program was built without optimization: the speeds say little.".to_owned());
+    }
+    if figures.is_unrestful() {
+        doubts.push(format!(
+            "Something else used this machine meanwhile: better turns of the floor were {:.1} times as fast as worse ones. \
+             Processor time still holds; measure the speeds again when it is quiet.",
+            figures.unrest
+        ));
+    }
+    doubts
 }
 
 fn speed(figures: &Figures) -> String {
