@@ -41,6 +41,7 @@ pub struct Figures {
 
 /// What the issuer and its followers do without any request; taken off the figures of the ways.
 #[derive(Clone, Copy, Serialize)]
+#[expect(clippy::struct_field_names, reason = "the names are those of the JSON")]
 pub struct Background {
     /// Reads of the database.
     pub database_reads_per_second: f64,

@@ -100,9 +100,9 @@ pub fn state(way: Way, figures: &Figures) -> String {
 }
 
 fn trade_off(figures: &Figures) -> String {
-    let mut text = wrapped(["", "classic session", "classic JWT", "Watchword"].map(str::to_owned));
+    let mut text = wrapped(&["", "classic session", "classic JWT", "Watchword"].map(str::to_owned));
     for row in tradeoff::rows(figures) {
-        text.push_str(&wrapped([row.subject.to_owned(), row.session, row.jwt, row.ours]));
+        text.push_str(&wrapped(&[row.subject.to_owned(), row.session, row.jwt, row.ours]));
     }
     text
 }
@@ -146,16 +146,14 @@ fn aligned<const N: usize>(rows: &[[String; N]]) -> String {
 }
 
 /// A row of the trade-off table, on as many lines as it needs.
-fn wrapped(cells: [String; 4]) -> String {
+fn wrapped(cells: &[String; 4]) -> String {
     let lines: Vec<Vec<String>> = cells.iter().zip(WIDTHS).map(|(cell, width)| wrap(cell, width)).collect();
     let height = lines.iter().map(Vec::len).max().unwrap_or(0);
     let mut text = String::new();
     for number in 0..height {
-        let line: String = lines
-            .iter()
-            .zip(WIDTHS)
-            .map(|(cell, width)| format!("{:<width$}  ", cell.get(number).map_or("", String::as_str)))
-            .collect();
+        let cells = lines.iter().zip(WIDTHS);
+        let cells = cells.map(|(cell, width)| format!("{:<width$}", cell.get(number).map_or("", String::as_str)));
+        let line = cells.collect::<Vec<_>>().join("  ");
         let _ = writeln!(text, "{}", line.trim_end());
     }
     text.push('\n');
