@@ -21,56 +21,56 @@ pub fn rows(figures: &Figures) -> Vec<Row> {
     let [session, jwt] = [Way::CookieDatabase, Way::JwtAlone].map(|way| figures.of(way));
     let [cookie, token] = [Way::CookieFeed, Way::JwtFeed].map(|way| figures.of(way));
     let state = &figures.state;
-    let price = |own: &Measured| {
-        let more = own.cpu_us_per_request - figures.of(Way::NoCheck).cpu_us_per_request;
-        format!("{:.1} µs", more.max(0.0))
-    };
+    let price = |own| price(own, figures);
     let follower = figures.background.issuer_bytes_per_second / FOLLOWERS;
+    let reads_of_ours = cookie.database_reads_per_request.max(token.database_reads_per_request);
+    let row = |subject, session, jwt: &str, ours| Row { subject, session, jwt: jwt.to_owned(), ours };
     vec![
-        Row {
-            subject: "state on the server",
-            session: format!("{} a login; {}", bytes(state.cookie_login), reads(session.database_reads_per_request)),
-            jwt: format!("none that a check needs; {}", reads(jwt.database_reads_per_request)),
-            ours: format!(
+        row(
+            "state on the server",
+            format!("{} a login; {}", bytes(state.cookie_login), reads(session.database_reads_per_request)),
+            &format!("none that a check needs; {}", reads(jwt.database_reads_per_request)),
+            format!(
                 "{} a login by cookie, {} with tokens; {}",
                 bytes(state.cookie_login),
                 bytes(state.token_login),
-                reads(cookie.database_reads_per_request.max(token.database_reads_per_request))
+                reads(reads_of_ours)
             ),
-        },
-        Row {
-            subject: "checked without a call",
-            session: format!("no; a check takes {} of processor time", price(session)),
-            jwt: format!("yes; {}", price(jwt)),
-            ours: format!("yes; {} (cookie) and {} (token)", price(cookie), price(token)),
-        },
-        Row {
-            subject: "scales over machines",
-            session: format!(
+        ),
+        row(
+            "checked without a call",
+            format!("no; a check takes {} of processor time", price(session)),
+            &format!("yes; {}", price(jwt)),
+            format!("yes; {} (cookie) and {} (token)", price(cookie), price(token)),
+        ),
+        row(
+            "scales over machines",
+            format!(
                 "with sticky sessions, or one database that answers {} reads/s for {} requests/s",
                 count(session.database_reads_per_request * session.checks_per_second),
                 count(session.checks_per_second)
             ),
-            jwt: "yes: every machine needs only the keys".to_owned(),
-            ours: format!("yes: every machine needs the keys and the feed, {} a second when idle", bytes(follower)),
-        },
-        Row {
-            subject: "logout",
-            session: format!("easy: holds after {}", held(session.logout.as_ref())),
-            jwt: format!("hard: {}", held(jwt.logout.as_ref())),
-            ours: format!(
+            "yes: every machine needs only the keys",
+            format!("yes: every machine needs the keys and the feed, {} a second when idle", bytes(follower)),
+        ),
+        row(
+            "logout",
+            format!("easy: holds after {}", held(session.logout.as_ref())),
+            &format!("hard: {}", held(jwt.logout.as_ref())),
+            format!(
                 "easy: holds after {} (cookie) and {} (token); cut off from the issuer, after 5 s at most",
                 held(cookie.logout.as_ref()),
                 held(token.logout.as_ref())
             ),
-        },
-        Row {
-            subject: "used by",
-            session: "browsers".to_owned(),
-            jwt: "APIs".to_owned(),
-            ours: "both, from one login".to_owned(),
-        },
+        ),
+        row("used by", "browsers".to_owned(), "APIs", "both, from one login".to_owned()),
     ]
+}
+
+/// What a way's check takes of the processors.
+pub fn price(own: &Measured, figures: &Figures) -> String {
+    let more = own.cpu_us_per_request - figures.of(Way::NoCheck).cpu_us_per_request;
+    format!("{:.1} µs", more.max(0.0))
 }
 
 /// How soon logouts were heeded, in few words.
