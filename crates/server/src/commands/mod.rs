@@ -11,6 +11,7 @@ mod keys;
 mod migrate;
 mod output;
 mod progress;
+mod relay;
 mod restore;
 mod serve;
 mod sessions;
@@ -58,6 +59,8 @@ enum Command {
     /// Programs that may follow the revocations
     #[command(subcommand)]
     Verifier(verifiers::Verifier),
+    /// Serve the revocations of another server on to verifiers, without a database, so that not all of them need reach it
+    Relay(relay::RelayCommand),
     /// Look into tokens
     #[command(subcommand)]
     Token(TokenCommand),
@@ -135,6 +138,7 @@ fn dispatch(line: CommandLine, env: Vec<(String, String)>) -> Result<ExitCode, S
             Some(Command::Session(session)) => sessions::run(session, &config).await,
             Some(Command::Keys(keys)) => keys::run(keys, &config, &env).await,
             Some(Command::Verifier(verifier)) => verifiers::run(verifier, &config).await,
+            Some(Command::Relay(relay)) => relay::run(relay, &config).await,
             Some(Command::Token(TokenCommand::Inspect(inspect))) => token::run(inspect, &config, &env).await,
             Some(Command::Migrate(migrate)) => migrate::run(migrate, &config, &env).await,
             Some(Command::Reopen(reopen)) => migrate::reopen(reopen, &config).await,

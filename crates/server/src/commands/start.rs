@@ -26,7 +26,7 @@ pub struct Server {
 }
 
 /// What asks the program to end.
-struct Signals {
+pub struct Signals {
     terminate: Signal,
     interrupt: Signal,
 }
@@ -95,11 +95,13 @@ impl Server {
 }
 
 impl Signals {
-    fn catch() -> std::io::Result<Self> {
+    /// From here on a signal no longer ends the program by itself.
+    pub fn catch() -> std::io::Result<Self> {
         Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
     }
 
-    async fn any(mut self) {
+    /// Resolves at the first of them.
+    pub async fn any(mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}

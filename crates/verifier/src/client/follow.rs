@@ -2,6 +2,7 @@
 
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
@@ -13,6 +14,8 @@ use tokio::time::timeout;
 use super::fetch::{Fetch, FetchError, Incoming};
 use super::issuer::ConnectError;
 use crate::clock::millis;
+#[cfg(feature = "serve")]
+use crate::feed::{Feed, Onward};
 use crate::feed::{Frame, Frames, Freshness, Position, View, Watermark};
 use crate::{Checker, Clock};
 
@@ -24,7 +27,12 @@ pub(super) struct Following {
     name: Option<String>,
     clock: Clock,
     checker: Arc<Checker>,
-    freshness: Freshness,
+    freshness: Arc<Freshness>,
+    /// What is served on to others.
+    #[cfg(feature = "serve")]
+    onward: Option<Onward>,
+    /// Since when nothing can have been withdrawn and forgotten again unheard, by the issuer's clock.
+    unbroken_since: AtomicI64,
     /// In milliseconds.
     bound: i64,
     position: Mutex<Option<Position>>,
@@ -62,19 +70,23 @@ impl Following {
     pub(super) async fn begin(
         fetch: Fetch,
         endpoint: Uri,
-        Follower { credential, name, bound }: Follower,
+        follower: Follower,
         clock: Clock,
         checker: Arc<Checker>,
     ) -> Result<Arc<Self>, ConnectError> {
+        let freshness = Arc::<Freshness>::default();
         let following = Arc::new(Self {
             fetch,
             endpoint,
-            credential,
-            name,
+            #[cfg(feature = "serve")]
+            onward: follower.onward(&freshness, &clock, &checker),
+            unbroken_since: AtomicI64::new(i64::MIN),
+            credential: follower.credential,
+            name: follower.name,
             clock,
             checker,
-            freshness: Freshness::default(),
-            bound: millis(bound),
+            freshness,
+            bound: millis(follower.bound),
             position: Mutex::default(),
             news: Arc::default(),
             withdrawn: watch::Sender::new(()),
@@ -110,6 +122,27 @@ impl Following {
         self.withdrawn.subscribe()
     }
 
+    /// Whether all that was withdrawn after this moment of the issuer's clock was heard, or still will be.
+    pub(super) fn has_heard_all_since(&self, rat: i64) -> bool {
+        rat >= self.unbroken_since.load(Ordering::Acquire)
+    }
+
+    /// What is served on to others, if anything.
+    #[cfg(feature = "serve")]
+    pub(super) fn feed(&self) -> Option<&Arc<Feed>> {
+        self.onward.as_ref().map(Onward::feed)
+    }
+
+    /// Tells those who wait for a withdrawal if one may have been missed: it was forgotten before it could be heard.
+    fn note_silence(&self, view: Option<View>) {
+        if let Some(View { now_ms, age_ms }) = view
+            && age_ms > SHORTEST_LIFE
+        {
+            self.unbroken_since.fetch_max(now_ms, Ordering::AcqRel);
+            self.withdrawn.send_replace(());
+        }
+    }
+
     /// Asks what is new; for up to `wait` the answer may be held back.
     async fn ask(&self, wait: Duration) -> Result<(), Interrupted> {
         // One that takes longer proves less than the next one could. The first has more to bring.
@@ -140,6 +173,8 @@ impl Following {
         if !applied.is_whole {
             return Err(Interrupted::Unknown);
         }
+        // Before it is known again, so that nobody is admitted who is then overlooked.
+        self.note_silence(self.freshness.at(asked).map(|view| View { now_ms: watermark.now_ms, ..view }));
         self.freshness.learn(asked, watermark.view());
         Ok(())
     }
@@ -169,16 +204,24 @@ impl Following {
     /// Heeds what has come in. It goes on from a watermark only as long as everything before it was understood, so that what
     /// was not comes again.
     fn apply(&self, frames: &mut Frames, now: i64, applied: &mut Applied) {
+        #[cfg(feature = "serve")]
+        let mut onward = Vec::new();
         while let Some(frame) = frames.next(now) {
             match frame {
                 Frame::Entry(revocation) => {
                     self.checker.revoked().insert(&revocation, now);
                     applied.is_news = true;
+                    #[cfg(feature = "serve")]
+                    onward.push(revocation);
                 }
                 Frame::Watermark(watermark) if applied.is_whole => self.go_on_from(&watermark),
                 Frame::Watermark(_) | Frame::End => {}
                 Frame::Unknown => applied.is_whole = false,
             }
+        }
+        #[cfg(feature = "serve")]
+        if let Some(served) = &self.onward {
+            served.hear(onward, now);
         }
         if applied.is_news {
             self.withdrawn.send_replace(());
@@ -225,6 +268,21 @@ pub(super) struct Follower {
     pub(super) credential: HeaderValue,
     pub(super) name: Option<String>,
     pub(super) bound: Duration,
+    /// How many entries are kept to be served on.
+    #[cfg(feature = "serve")]
+    pub(super) relayed: Option<usize>,
+}
+
+#[cfg(feature = "serve")]
+impl Follower {
+    fn onward(&self, freshness: &Arc<Freshness>, clock: &Clock, checker: &Checker) -> Option<Onward> {
+        let (freshness, clock) = (Arc::clone(freshness), clock.clone());
+        let leeway_seconds = checker.expectation().leeway_seconds();
+        let random = || RandomState::new().build_hasher().finish();
+        let source = format!("r{:016x}{:016x}", random(), random());
+        let known = move || freshness.at(clock.passed_ms());
+        self.relayed.map(|capacity| Onward::new(capacity, leeway_seconds, &source, known))
+    }
 }
 
 /// Asks for as long as anybody needs to know.
@@ -237,11 +295,16 @@ async fn ask_on(following: Weak<Following>) {
                 pause = Pause::default();
                 if let Some(View { now_ms, .. }) = this.view() {
                     this.checker.revoked().expire(now_ms);
+                    #[cfg(feature = "serve")]
+                    if let Some(onward) = &this.onward {
+                        onward.expire(now_ms);
+                    }
                 }
                 this.pace()
             }
             Err(error) => {
                 tracing::warn!(%error, "the revocations could not be asked for");
+                this.note_silence(this.view());
                 pause.next(this.pace())
             }
         };
@@ -325,6 +388,9 @@ const QUIET: Duration = Duration::from_secs(3);
 
 /// How soon news on a stream is acknowledged.
 const SOON: Duration = Duration::from_millis(50);
+
+/// The shortest time that an issuer tells of an entry, in milliseconds: the longest life of an access token.
+const SHORTEST_LIFE: i64 = 900_000;
 
 /// The longest answer, in bytes: some three million entries.
 const MAX_BYTES: usize = 64 << 20;

@@ -138,6 +138,15 @@ impl Keys {
         if self.renewals() == renewals { Looked::Unanswered } else { Looked::Renewed }
     }
 
+    /// The keys in use as they were published, for somebody who looks for one that he does not have; none if they may not be
+    /// believed any more. The issuer is asked at most once in [`UNKNOWN_KEY`].
+    #[cfg(feature = "serve")]
+    pub(super) async fn document(self: &Arc<Self>) -> Option<Bytes> {
+        // Whoever asks waits no longer than this process would for an answer.
+        let _ = timeout(MOMENT, self.look_again(self.renewals())).await;
+        (!self.are_stale(self.clock.elapsed_ms())).then(|| self.state().document.clone())
+    }
+
     /// Seconds until there is use in trying again.
     pub(super) fn retry_after(&self) -> u32 {
         let wait = self.state().retry_at.saturating_sub(self.clock.elapsed_ms());
