@@ -69,6 +69,7 @@ export class Following {
     this.#wake.abort();
     clearTimeout(this.#soon);
     this.waiters.close();
+    this.#client.close();
   }
 
   /** How often to ask, in milliseconds. */

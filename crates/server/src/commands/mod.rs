@@ -118,10 +118,14 @@ fn forbid_core_dumps() -> Result<(), StartError> {
     Ok(())
 }
 
-fn dispatch(line: CommandLine, env: Vec<(String, String)>) -> Result<ExitCode, StartError> {
+fn dispatch(mut line: CommandLine, env: Vec<(String, String)>) -> Result<ExitCode, StartError> {
     if let Some(Command::Completions { shell }) = line.command {
         clap_complete::generate(shell, &mut CommandLine::command(), "watchword", &mut std::io::stdout());
         return Ok(ExitCode::SUCCESS);
+    }
+    if let Some(Command::Relay(relay)) = &line.command {
+        // It stands for the issuer, and has no address of its own that people would type.
+        line.overrides.public_url.get_or_insert_with(|| relay.issuer().to_owned());
     }
     let config = Config::load(&line.overrides, &env);
     let threads = tokio::runtime::Builder::new_multi_thread().enable_all().build();

@@ -109,6 +109,11 @@ pub async fn run(command: RelayCommand, config: &Config) -> Result<ExitCode, Sta
 }
 
 impl RelayCommand {
+    /// The server whose revocations are served on.
+    pub fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
     fn listener_secrets(&self) -> Result<Vec<(String, String)>, StartError> {
         let made_or_read = self.listeners.iter().map(|(name, path)| Ok((name.clone(), secret_or_new(path)?)));
         made_or_read.collect()
