@@ -17,8 +17,10 @@ fn folder(name: &str) -> PathBuf {
 /// The files of a folder with their names; none if there is no such folder.
 fn files(folder: &Path) -> Vec<(String, PathBuf)> {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    let mut files: Vec<_> =
-        entries.map(|entry| (entry.file_name().into_string().unwrap(), entry.path())).filter(|(_, path)| path.is_file()).collect();
+    let mut files: Vec<_> = entries
+        .map(|entry| (entry.file_name().into_string().unwrap(), entry.path()))
+        .filter(|(_, path)| path.is_file())
+        .collect();
     files.sort();
     files
 }

@@ -205,9 +205,8 @@ impl Connect {
                 };
                 let endpoint = revocations
                     .ok_or_else(|| ConnectError::Feed("it is of a version that does not tell of them".to_owned()))?;
-                let checker = Arc::clone(keys.checker());
                 keys.are_followed();
-                Some(Following::begin(fetch, endpoint, follower, self.clock.clone(), checker).await?)
+                Some(Following::begin(fetch, endpoint, follower, self.clock.clone(), Arc::clone(&keys)).await?)
             }
         };
         let names = (self.issuer.clone(), audience);

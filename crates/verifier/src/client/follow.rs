@@ -1,8 +1,10 @@
 //! Following the issuer's revocations: questions, which prove how much is known, and beside them a stream, which is quick.
 
+mod heard;
+
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
@@ -13,9 +15,10 @@ use tokio::time::timeout;
 
 use super::fetch::{Fetch, FetchError, Incoming};
 use super::issuer::ConnectError;
+use super::keys::Keys;
 use crate::clock::millis;
 #[cfg(feature = "serve")]
-use crate::feed::{Feed, Onward};
+use crate::feed::Onward;
 use crate::feed::{Frame, Frames, Freshness, Position, View, Watermark};
 use crate::{Checker, Clock};
 
@@ -27,6 +30,7 @@ pub(super) struct Following {
     name: Option<String>,
     clock: Clock,
     checker: Arc<Checker>,
+    keys: Arc<Keys>,
     freshness: Arc<Freshness>,
     /// What is served on to others.
     #[cfg(feature = "serve")]
@@ -72,9 +76,9 @@ impl Following {
         endpoint: Uri,
         follower: Follower,
         clock: Clock,
-        checker: Arc<Checker>,
+        keys: Arc<Keys>,
     ) -> Result<Arc<Self>, ConnectError> {
-        let freshness = Arc::<Freshness>::default();
+        let (freshness, checker) = (Arc::<Freshness>::default(), Arc::clone(keys.checker()));
         let following = Arc::new(Self {
             fetch,
             endpoint,
@@ -85,6 +89,7 @@ impl Following {
             name: follower.name,
             clock,
             checker,
+            keys,
             freshness,
             bound: millis(follower.bound),
             position: Mutex::default(),
@@ -122,27 +127,6 @@ impl Following {
         self.withdrawn.subscribe()
     }
 
-    /// Whether all that was withdrawn after this moment of the issuer's clock was heard, or still will be.
-    pub(super) fn has_heard_all_since(&self, rat: i64) -> bool {
-        rat >= self.unbroken_since.load(Ordering::Acquire)
-    }
-
-    /// What is served on to others, if anything.
-    #[cfg(feature = "serve")]
-    pub(super) fn feed(&self) -> Option<&Arc<Feed>> {
-        self.onward.as_ref().map(Onward::feed)
-    }
-
-    /// Tells those who wait for a withdrawal if one may have been missed: it was forgotten before it could be heard.
-    fn note_silence(&self, view: Option<View>) {
-        if let Some(View { now_ms, age_ms }) = view
-            && age_ms > SHORTEST_LIFE
-        {
-            self.unbroken_since.fetch_max(now_ms, Ordering::AcqRel);
-            self.withdrawn.send_replace(());
-        }
-    }
-
     /// Asks what is new; for up to `wait` the answer may be held back.
     async fn ask(&self, wait: Duration) -> Result<(), Interrupted> {
         // One that takes longer proves less than the next one could. The first has more to bring.
@@ -174,7 +158,11 @@ impl Following {
             return Err(Interrupted::Unknown);
         }
         // Before it is known again, so that nobody is admitted who is then overlooked.
-        self.note_silence(self.freshness.at(asked).map(|view| View { now_ms: watermark.now_ms, ..view }));
+        let before = self.freshness.at(asked).map(|view| View { now_ms: watermark.now_ms, ..view });
+        if self.note_silence(before) {
+            // One of them may have been withdrawn meanwhile, and that forgotten.
+            self.keys.distrust();
+        }
         self.freshness.learn(asked, watermark.view());
         Ok(())
     }
@@ -208,21 +196,27 @@ impl Following {
         let mut onward = Vec::new();
         while let Some(frame) = frames.next(now) {
             match frame {
-                Frame::Entry(revocation) => {
+                Frame::Entry(mut revocation) => {
+                    self.outlive_keys(&mut revocation, now);
                     self.checker.revoked().insert(&revocation, now);
                     applied.is_news = true;
                     #[cfg(feature = "serve")]
-                    onward.push(revocation);
+                    if self.onward.is_some() {
+                        onward.push(revocation);
+                    }
                 }
-                Frame::Watermark(watermark) if applied.is_whole => self.go_on_from(&watermark),
+                Frame::Watermark(watermark) if applied.is_whole => {
+                    // Before anybody asks from there, and learns that there is nothing else.
+                    #[cfg(feature = "serve")]
+                    self.pass_on(&mut onward, now);
+                    self.go_on_from(&watermark);
+                }
                 Frame::Watermark(_) | Frame::End => {}
                 Frame::Unknown => applied.is_whole = false,
             }
         }
         #[cfg(feature = "serve")]
-        if let Some(served) = &self.onward {
-            served.hear(onward, now);
-        }
+        self.pass_on(&mut onward, now);
         if applied.is_news {
             self.withdrawn.send_replace(());
         }
@@ -271,18 +265,6 @@ pub(super) struct Follower {
     /// How many entries are kept to be served on.
     #[cfg(feature = "serve")]
     pub(super) relayed: Option<usize>,
-}
-
-#[cfg(feature = "serve")]
-impl Follower {
-    fn onward(&self, freshness: &Arc<Freshness>, clock: &Clock, checker: &Checker) -> Option<Onward> {
-        let (freshness, clock) = (Arc::clone(freshness), clock.clone());
-        let leeway_seconds = checker.expectation().leeway_seconds();
-        let random = || RandomState::new().build_hasher().finish();
-        let source = format!("r{:016x}{:016x}", random(), random());
-        let known = move || freshness.at(clock.passed_ms());
-        self.relayed.map(|capacity| Onward::new(capacity, leeway_seconds, &source, known))
-    }
 }
 
 /// Asks for as long as anybody needs to know.
@@ -388,9 +370,6 @@ const QUIET: Duration = Duration::from_secs(3);
 
 /// How soon news on a stream is acknowledged.
 const SOON: Duration = Duration::from_millis(50);
-
-/// The shortest time that an issuer tells of an entry, in milliseconds: the longest life of an access token.
-const SHORTEST_LIFE: i64 = 900_000;
 
 /// The longest answer, in bytes: some three million entries.
 const MAX_BYTES: usize = 64 << 20;

@@ -1,6 +1,6 @@
 //! A verifier that serves on what it hears, from an issuer whose every answer is written by the test.
 
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -22,12 +22,17 @@ struct Scene {
     odd: Odd,
     clock: Clock,
     told: Arc<Mutex<Option<Vec<u8>>>>,
+    /// Who signs.
+    issuer: TestIssuer,
+    has_keys: Arc<AtomicBool>,
 }
 
 impl Scene {
     async fn set() -> Self {
         let told = Arc::new(Mutex::new(None::<Vec<u8>>));
-        let (telling, jwks) = (Arc::clone(&told), TestIssuer::start().await.jwks());
+        let issuer = TestIssuer::start().await;
+        let (telling, jwks, has_keys) = (Arc::clone(&told), issuer.jwks(), Arc::new(AtomicBool::new(true)));
+        let publishes = Arc::clone(&has_keys);
         let odd = Odd::start(move |url, path| -> Response<Body> {
             match path {
                 METADATA => {
@@ -35,7 +40,7 @@ impl Scene {
                     metadata["watchword_revocations_endpoint"] = json!(format!("{url}/revocations"));
                     reply(200, metadata.to_string())
                 }
-                "/jwks" => reply(200, jwks.clone()),
+                "/jwks" if publishes.load(Ordering::Acquire) => reply(200, jwks.clone()),
                 "/revocations" => match &*telling.lock().unwrap() {
                     Some(bytes) => reply(200, bytes.clone()),
                     None => reply(503, ""),
@@ -44,7 +49,7 @@ impl Scene {
             }
         })
         .await;
-        let scene = Self { odd, clock: Clock::manual(START), told };
+        let scene = Self { odd, clock: issuer.clock().clone(), told, issuer, has_keys };
         scene.tell(&[], 20, START);
         scene
     }
@@ -61,6 +66,13 @@ impl Scene {
 
     fn is_silent(&self) {
         *self.told.lock().unwrap() = None;
+    }
+
+    /// A token that stands for ten minutes from now.
+    fn token(&self) -> String {
+        let url = self.odd.url.clone();
+        let of_odd = |claims: &mut token::Claims| (claims.iss, claims.aud) = (url.clone(), vec![url]);
+        self.issuer.user("kavya").with(of_odd).token()
     }
 
     async fn verifier(&self) -> Verifier {
@@ -192,6 +204,44 @@ async fn whoever_slept_through_a_withdrawal_is_told_so_by_the_first_answer() {
     tokio::time::timeout(Duration::from_secs(10), verifier.until_withdrawn(&before)).await.unwrap();
     let goes_on = tokio::time::timeout(Duration::from_millis(300), verifier.until_withdrawn(&after)).await;
     assert!(goes_on.is_err(), "its session was read after the silence");
+}
+
+#[tokio::test]
+async fn a_withdrawn_key_counts_for_nothing_although_the_issuer_tells_of_it_no_more_and_a_cache_still_has_it() {
+    let scene = Scene::set().await;
+    let verifier = scene.verifier().await;
+    assert!(verifier.verify(&scene.token()).await.is_ok());
+    let relay = verifier.relay().unwrap();
+    assert!(relay.keys().await.is_none_or(|keys| !keys.is_empty()));
+    let kid = token::inspect(&scene.token()).unwrap().header["kid"].as_str().unwrap().to_owned();
+    scene.tell(&[Frame::Entry(Revocation::Key { kid, keep_until: START + 990_000 })], 0, START);
+    until(async || verifier.verify(&scene.token()).await.is_err()).await;
+    assert!(relay.keys().await.is_none(), "it may be one of these");
+    for minutes in 1..7 {
+        scene.clock.advance(Duration::from_mins(10));
+        scene.tell(&[], 0, START + minutes * 600_000);
+        until(async || verifier.age().unwrap() < Duration::from_secs(1)).await;
+        let code = verifier.verify(&scene.token()).await.map_err(|rejection| rejection.code());
+        assert_eq!(code.map(drop), Err("revoked"), "after {minutes} times ten minutes");
+    }
+    assert!(relay.keys().await.is_some(), "they were asked for since");
+}
+
+#[tokio::test]
+async fn after_a_silence_in_which_a_key_may_have_been_withdrawn_and_forgotten_keys_are_fetched_before_anybody_is_admitted()
+ {
+    let scene = Scene::set().await;
+    let verifier = scene.verifier().await;
+    assert!(verifier.verify(&scene.token()).await.is_ok());
+    scene.has_keys.store(false, Ordering::Release);
+    scene.clock.advance(Duration::from_secs(1_000));
+    scene.tell(&[], 0, START + 1_000_000);
+    until(async || verifier.age().unwrap() < Duration::from_secs(1)).await;
+    assert_eq!(verifier.verify(&scene.token()).await.unwrap_err().code(), "unavailable");
+    scene.has_keys.store(true, Ordering::Release);
+    scene.clock.advance(Duration::from_secs(5));
+    scene.tell(&[], 0, START + 1_005_000);
+    until(async || verifier.verify(&scene.token()).await.is_ok()).await;
 }
 
 #[tokio::test]
