@@ -29,7 +29,7 @@ pub struct RelayCommand {
     /// The server whose revocations are served on: its `public_url`
     #[arg(long, value_name = "URL")]
     issuer: String,
-    /// A file with the credential that `watchword verifier add` printed there
+    /// A file with what `watchword verifier add` printed there: its first line is the credential
     #[arg(long, value_name = "FILE")]
     credential_file: PathBuf,
     /// Who may ask: a name, and a file with its secret, which is made if it is missing. May be given several times
@@ -77,7 +77,7 @@ pub async fn run(command: RelayCommand, config: &Config) -> Result<ExitCode, Sta
     line(format!(
         "\nVerifiers follow http://{bound}/revocations, or what a proxy with TLS makes of it. Is it well, as {name} sees it?\n\n  \
          curl --fail --silent --output /dev/null --write-out '%{{http_code}}\\n' \\\n    \
-         --header \"Authorization: Bearer $(cat {})\" http://{bound}/revocations\n",
+         --header \"Authorization: Bearer $(head -n 1 {})\" http://{bound}/revocations\n",
         path.display()
     ));
     let place = Place::default();
@@ -192,7 +192,8 @@ fn listener(text: &str) -> Result<(String, PathBuf), String> {
 fn secret(path: &Path) -> Result<String, StartError> {
     let read = std::fs::read_to_string(path);
     let text = read.map_err(|e| wrong(format!("cannot read the credential in {}: {e}", path.display())))?;
-    Ok(text.trim().to_owned())
+    // What `watchword verifier add` prints behind it is for people.
+    Ok(text.lines().next().unwrap_or_default().trim().to_owned())
 }
 
 fn secret_or_new(path: &Path) -> Result<String, StartError> {
