@@ -75,7 +75,7 @@ async function connectOnce(issuer: string, origin: URL, client: IssuerClient, op
   if (follow === undefined) return { ...common, following: undefined, sessions: undefined };
   const endpoint = relay === undefined ? found.revocations : issuerUrl(relay);
   if (endpoint === undefined) throw new ConnectError("the issuer is of a version that does not tell of revocations");
-  const follower = { endpoint, credential: follow, name, boundMs };
+  const follower = { endpoint, credential: follow, name, boundMs, keys };
   const asking = relay === undefined ? client : new IssuerClient(endpoint, options.ca);
   const following = new Following(asking, follower, clock, revoked, warn);
   await following.begin().catch((error: unknown) => {

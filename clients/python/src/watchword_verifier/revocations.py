@@ -10,6 +10,7 @@ from .clock import Clock
 from .discovery import ConnectError, discover, origin_of, retried
 from .fetch import Fetch
 from .following import Following
+from .keys import Keys
 from .revoked import CAPACITY, Revoked
 
 
@@ -80,12 +81,19 @@ class Revocations:
 
 
 def followed(
-    endpoint: str | None, fetch: Fetch, credential: str, name: str | None, bound: float, clock: Clock, revoked: Revoked
+    endpoint: str | None,
+    fetch: Fetch,
+    credential: str,
+    name: str | None,
+    bound: float,
+    clock: Clock,
+    revoked: Revoked,
+    keys: Keys | None = None,
 ) -> Following:
     """Begins to follow whoever tells of the revocations there."""
     if endpoint is None:
         raise ConnectError("the issuer's revocations cannot be followed: it is of a version that does not tell of them")
-    following = Following(fetch, endpoint, credential, name, bound, clock, revoked)
+    following = Following(fetch, endpoint, credential, name, bound, clock, revoked, keys)
     following.begin()
     return following
 

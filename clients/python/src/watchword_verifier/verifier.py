@@ -110,7 +110,7 @@ class Verifier:
             if follow is None:
                 return cls(keys, expect, clock, revoked, None, None)
             of = fetch if relay is None else Fetch(origin_of(relay), ssl_context)
-            following = followed(relay or issuer.revocations_endpoint, of, follow, name, bound, clock, revoked)
+            following = followed(relay or issuer.revocations_endpoint, of, follow, name, bound, clock, revoked, keys)
             endpoint = issuer.session_endpoint
             sessions = None if endpoint is None else Sessions(fetch, endpoint, clock, following)
             return cls(keys, expect, clock, revoked, following, sessions)
