@@ -188,13 +188,18 @@ it("after a silence that may have hidden the withdrawal of a key, keys are fetch
   assert.equal(await judge({}, NOW), "accepted");
   const published = own.routes["/jwks"];
   own.routes["/jwks"] = (_, response) => response.writeHead(503).end();
-  clocks.advance(1_000_000);
-  own.said = () => [watermark("p2", { now: NOW + 1_000_000 })];
+  // What is asked from then on is answered so: a question that is under way is of before.
+  const later = async (position, ms) => {
+    clocks.advance(ms);
+    const { length } = own.questions;
+    await until(() => own.questions.length > length + 1);
+    own.said = () => [watermark(position, { now: NOW + clocks.at.steady })];
+  };
+  await later("p2", 1_000_000);
   await until(() => own.questions.some(({ position }) => position === "p2"));
   assert.equal(await judge({}, NOW + 1_000_000), "unavailable");
   own.routes["/jwks"] = published;
-  clocks.advance(5_000);
-  own.said = () => [watermark("p3", { now: NOW + 1_005_000 })];
+  await later("p3", 5_000);
   await until(async () => (await judge({}, NOW + 1_005_000)) === "accepted");
 });
 
