@@ -51,16 +51,24 @@ fn passes_on(read: &[Frame]) {
     assert!(onward.feed().log().len() <= heard.len() / 2 + 1, "memory is bounded");
     let (told, is_whole) = split_answer(&onward.feed().log().answer(None, 0, 0).bytes);
     assert!(is_whole);
-    told.iter().for_each(|entry| far.insert(entry, 0));
-    for entry in heard {
+    for entry in &told {
+        far.insert(entry, 0);
+    }
+    let is_live = |sid: &[u8; 16]| !told_of(&heard, *sid);
+    let Some(sid) = (0..=u8::MAX).map(|byte| [byte; 16]).find(is_live) else { return };
+    for entry in &heard {
         // What was read more than the leeway after a session's end was announced cannot be that session's.
         let is_dated = matches!(entry, Revocation::Session { .. } | Revocation::Epoch { .. });
         for rat in [i64::MIN, -1, 0, 1, 5_000, 5_001, i64::MAX].into_iter().filter(|rat| !is_dated || *rat <= 5_000) {
-            for marks in marks_of(entry, rat) {
+            for marks in marks_of(entry, sid, rat) {
                 assert!(!near.is_revoked(&marks) || far.is_revoked(&marks), "{entry:?} at {rat}");
             }
         }
     }
+}
+
+fn told_of(heard: &[&Revocation], session: [u8; 16]) -> bool {
+    heard.iter().any(|entry| matches!(entry, Revocation::Session { sid, .. } if *sid == session))
 }
 
 fn split_answer(bytes: &[u8]) -> (Vec<Revocation>, bool) {
@@ -70,9 +78,9 @@ fn split_answer(bytes: &[u8]) -> (Vec<Revocation>, bool) {
     (entries.collect(), is_between && ends_well)
 }
 
-/// Credentials that an entry is about, or nearly.
-fn marks_of(entry: &Revocation, rat: i64) -> Vec<Marks<'_>> {
-    let nobody = Marks { sid: [0; 16], user: None, uep: 0, rat, kid: None, client_id: None };
+/// Credentials that an entry is about, or nearly, of this session if of no other.
+fn marks_of(entry: &Revocation, sid: [u8; 16], rat: i64) -> Vec<Marks<'_>> {
+    let nobody = Marks { sid, user: None, uep: 0, rat, kid: None, client_id: None };
     match entry {
         Revocation::Session { sid, .. } => vec![Marks { sid: *sid, ..nobody }],
         Revocation::Epoch { user, epoch, .. } => [epoch.saturating_sub(1), *epoch, epoch.saturating_add(1)]
@@ -123,7 +131,7 @@ pub fn question(bytes: &[u8]) -> bool {
         [("position", question.position.as_ref().map(Position::as_str)), ("name", question.name.as_deref())]
     {
         if let Some(value) = value {
-            again += &format!("&{name}={value}");
+            again.extend(["&", name, "=", value]);
         }
     }
     assert_eq!(Question::parse(&again), Ok(question), "it needs no escapes");

@@ -20,7 +20,9 @@ pub fn run(arguments: &[String]) -> ExitCode {
     let chosen = |name: &&str| wanted.is_empty() || wanted.iter().any(|part| name.contains(part.as_str()));
     let names: Vec<&str> = SCENARIOS.iter().map(|(name, _)| *name).filter(chosen).collect();
     if arguments.iter().any(|argument| argument == "--list") {
-        names.iter().for_each(|name| println!("{name}: test"));
+        for name in names {
+            println!("{name}: test");
+        }
         return ExitCode::SUCCESS;
     }
     let (kind, began) = (Kind::possible(), Instant::now());
@@ -35,9 +37,13 @@ pub fn run(arguments: &[String]) -> ExitCode {
             failed.push(format!("---- {name} ----\n{output}"));
         }
     }
-    said.iter().for_each(|line| println!("{line}"));
+    for line in said {
+        println!("{line}");
+    }
     println!("partitions: {kind}, {:.0} s", began.elapsed().as_secs_f64());
-    failed.iter().for_each(|output| println!("\n{output}"));
+    for output in &failed {
+        println!("\n{output}");
+    }
     let (verdict, passed) = (if failed.is_empty() { "ok" } else { "FAILED" }, names.len() - failed.len());
     println!(
         "\ntest result: {verdict}. {passed} passed; {} failed; 0 ignored; 0 measured; {} filtered out; finished in {:.2}s\n",

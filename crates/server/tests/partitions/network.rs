@@ -100,11 +100,6 @@ impl Network {
         id
     }
 
-    /// The machine that was there first.
-    pub fn first(&self) -> Id {
-        Id(0)
-    }
-
     fn namespace(&self, id: Id) -> Child {
         // It ends with this process, which holds the other end of the pipe.
         let mut cat = Command::new("unshare");
@@ -238,6 +233,9 @@ impl Drop for Network {
 }
 
 impl Id {
+    /// The machine that is there first.
+    pub const FIRST: Self = Self(0);
+
     fn address(self) -> Ipv4Addr {
         Ipv4Addr::new(10, 77, self.0 as u8, 2)
     }

@@ -8,7 +8,7 @@ use test_postgres::Cluster;
 
 use crate::network::Id;
 use crate::support::{Http, Random};
-use crate::world::{Login, Node, World, log_out};
+use crate::world::{Login, Node, World, log_out, pass};
 
 /// Each with its name.
 pub const SCENARIOS: [(&str, fn()); 7] = [
@@ -60,7 +60,7 @@ impl Scene {
     fn is_cut_off(&mut self, ended: &Login, stays: &Login) {
         self.proves_nothing(stays);
         self.world.until(&BOTH, ended, "stale");
-        self.world.pass(BOUND);
+        pass(BOUND);
         self.world.report();
         // Where nothing but the life of the token is promised, so it is known that the ledger notices.
         let latest = self.world.ledger.latest("until_exp").unwrap();
@@ -92,7 +92,7 @@ impl Scene {
     /// Two logins that prove nothing any more by when they were made.
     fn two_old_ones(&mut self) -> (Login, Login) {
         let logins = (self.login(), self.login());
-        self.world.pass(BOUND + Duration::from_millis(200));
+        pass(BOUND + Duration::from_millis(200));
         self.world.until(&BOTH, &logins.0, "accepted");
         logins
     }
@@ -167,7 +167,7 @@ fn relay_killed() {
         let (ledger, http) = (scene.world.ledger.clone(), scene.http());
         thread::scope(|scope| {
             let logout = scope.spawn(|| log_out(&ledger, http, &ended));
-            scene.world.pass(moment);
+            pass(moment);
             scene.relay.process.signal("KILL");
             scene.relay.process.kill();
             logout.join().unwrap();
@@ -195,7 +195,7 @@ fn stopped() {
             scene.server.process.signal("STOP");
             scene.world.until(&BOTH, &stays, "stale");
         }
-        scene.world.pass(BOUND * 3 / 2);
+        pass(BOUND * 3 / 2);
         match who {
             "relay" => scene.relay.process.signal("CONT"),
             "server" => scene.server.process.signal("CONT"),
@@ -221,7 +221,7 @@ fn idle_writer() {
         world.log_out(first.process.http(), &ended);
         let took = world.until(&BOTH, &ended, "revoked");
         assert!(took < BOUND, "{took:?}");
-        world.pass(BOUND + Duration::from_millis(200));
+        pass(BOUND + Duration::from_millis(200));
         world.until(&BOTH, &stays, "accepted");
     }
     drop(held);
@@ -242,7 +242,7 @@ fn slow() {
         let took = world.until(&BOTH, &ended, "revoked");
         assert!(took < bound, "{took:?}");
     }
-    world.pass(bound);
+    pass(bound);
     world.until(&BOTH, &stays, "accepted");
     world.check("slow");
 }

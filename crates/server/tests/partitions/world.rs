@@ -74,7 +74,7 @@ impl World {
     /// A node of the server on a machine of its own.
     pub fn server(&mut self) -> Node {
         let id = self.network.machine();
-        let is_first = self.network.kind == Kind::Namespaces || id == self.network.first();
+        let is_first = self.network.kind == Kind::Namespaces || id == Id::FIRST;
         let port = if is_first { self.port } else { free_port() };
         let process = self.serve(id, port);
         Node { id, process, port }
@@ -216,14 +216,6 @@ impl World {
         assert!(sent.unwrap().success());
     }
 
-    /// Lets time pass in which the verifiers go on judging.
-    pub fn pass(&self, time: Duration) {
-        let began = Instant::now();
-        while began.elapsed() < time {
-            thread::park_timeout(time.saturating_sub(began.elapsed()));
-        }
-    }
-
     /// Has the ledger know what the verifiers accepted up to now.
     pub fn report(&mut self) {
         self.report += 1;
@@ -267,6 +259,14 @@ pub fn log_out(ledger: &Ledger, at: Http, login: &Login) {
     let ended = at.post("/logout", &login.reply.bearer("access_token"));
     ledger.ended(&login.name, watcher::now());
     assert_eq!(ended.status, 200, "{ended:?}");
+}
+
+/// Lets time pass in which the verifiers go on judging.
+pub fn pass(time: Duration) {
+    let began = Instant::now();
+    while began.elapsed() < time {
+        thread::park_timeout(time.saturating_sub(began.elapsed()));
+    }
 }
 
 fn free_port() -> u16 {

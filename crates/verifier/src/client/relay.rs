@@ -28,8 +28,11 @@ enum Door {
     /// Whoever shows what has this SHA-256, under this name.
     Secret(String, [u8; SHA256_OUTPUT_LEN]),
     /// Whoever is known to the application, which says under which name.
-    Judge(Arc<dyn Fn(&str) -> Option<String> + Send + Sync>),
+    Judge(Arc<Judge>),
 }
+
+/// Given a credential, the name of whom it belongs to, if the application knows them.
+type Judge = dyn Fn(&str) -> Option<String> + Send + Sync;
 
 /// Why somebody cannot be let in by a secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

@@ -252,7 +252,9 @@ mod tests {
         onward.hear((0..200).map(|sid| session(sid, 60_000)).collect(), 1_000);
         assert_eq!(onward.feed().log().len(), 3);
         let revoked = Revoked::new(10, 5);
-        told(&onward, None, 1_000).0.iter().for_each(|entry| revoked.insert(entry, 1_000));
+        for entry in told(&onward, None, 1_000).0 {
+            revoked.insert(&entry, 1_000);
+        }
         let marks = |sid: u8, rat| Marks { sid: [sid; 16], user: None, uep: 0, rat, kid: None, client_id: None };
         for sid in 0..200 {
             assert!(revoked.is_revoked(&marks(sid, 1_000)), "{sid}");
@@ -260,7 +262,9 @@ mod tests {
         assert!(revoked.is_revoked(&marks(250, 1_000)), "more than was asked for");
         assert!(!revoked.is_revoked(&marks(250, 7_000)), "whoever refreshes goes on");
         onward.hear(vec![Revocation::Key { kid: "k".into(), keep_until: 60_000 }], 1_000);
-        told(&onward, None, 1_000).0.iter().for_each(|entry| revoked.insert(entry, 1_000));
+        for entry in told(&onward, None, 1_000).0 {
+            revoked.insert(&entry, 1_000);
+        }
         assert!(revoked.is_revoked(&marks(250, i64::MAX)), "a thief's token may say anything");
     }
 
@@ -284,7 +288,9 @@ mod tests {
                 onward.hear(vec![entry], 0);
                 let (entries, next) = told(&onward, position.as_ref(), 0);
                 position = Some(next);
-                entries.iter().for_each(|entry| theirs.insert(entry, 0));
+                for entry in &entries {
+                    theirs.insert(entry, 0);
+                }
             }
             prop_assert!(onward.feed().log().len() <= capacity + 1);
             for of in 0..6u8 {

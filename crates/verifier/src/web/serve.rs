@@ -29,24 +29,40 @@ impl Relay {
     }
 
     /// What is asked, by somebody who may.
-    fn hear(&self, request: &Parts) -> Result<Question, Response<Body>> {
-        let Some(listener) = self.admits(&request.headers) else {
-            let mut refused =
-                problem(StatusCode::UNAUTHORIZED, "This is not the credential of a listener of this relay.");
-            refused.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-            return Err(refused);
-        };
-        let question = Question::parse(request.uri.query().unwrap_or_default());
-        let question = question.map_err(|why| problem(StatusCode::BAD_REQUEST, why))?;
+    fn hear(&self, request: &Parts) -> Result<Question, Refusal> {
+        let listener = self.admits(&request.headers).ok_or(Refusal::Stranger)?;
+        let question = Question::parse(request.uri.query().unwrap_or_default()).map_err(Refusal::Malformed)?;
         tracing::debug!(listener, name = question.name, "asks for revocations");
         Ok(question)
+    }
+}
+
+/// Why a question is not answered.
+enum Refusal {
+    /// It shows no credential that is known.
+    Stranger,
+    /// It cannot be understood.
+    Malformed(&'static str),
+}
+
+impl Refusal {
+    fn response(self) -> Response<Body> {
+        match self {
+            Self::Malformed(why) => problem(StatusCode::BAD_REQUEST, why),
+            Self::Stranger => {
+                let why = "This is not the credential of a listener of this relay.";
+                let mut response = problem(StatusCode::UNAUTHORIZED, why);
+                response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+                response
+            }
+        }
     }
 }
 
 async fn ask(State(relay): State<Relay>, request: Parts) -> Response<Body> {
     let Question { position, wait, .. } = match relay.hear(&request) {
         Ok(question) => question,
-        Err(refused) => return refused,
+        Err(refusal) => return refusal.response(),
     };
     match relay.feed().answer(position.as_ref(), wait).await {
         Some(answer) => found(FRAMES, NO_STORE, answer.bytes),
@@ -57,7 +73,7 @@ async fn ask(State(relay): State<Relay>, request: Parts) -> Response<Body> {
 async fn stream(State(relay): State<Relay>, request: Parts) -> Response<Body> {
     let question = match relay.hear(&request) {
         Ok(question) => question,
-        Err(refused) => return refused,
+        Err(refusal) => return refusal.response(),
     };
     let frames = relay.feed().clone().stream(question.position, STREAM_LIFETIME);
     found(FRAMES, NO_STORE, Body::from_stream(frames.map(Ok::<Bytes, Infallible>)))
