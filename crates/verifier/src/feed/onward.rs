@@ -21,6 +21,8 @@ struct Kept {
     /// The number that is given out next.
     next: u64,
     by_subject: HashMap<Subject, Told>,
+    /// Before when nothing is dropped.
+    expires_at: i64,
 }
 
 /// What an entry is about. There is one entry for each.
@@ -108,9 +110,13 @@ impl Onward {
         }
     }
 
-    /// Drops what no longer matters.
+    /// Drops what no longer matters, every ten seconds: all of it has to be looked at, and everybody waits meanwhile.
     pub fn expire(&self, now_ms: i64) {
         let mut kept = self.kept();
+        if now_ms < kept.expires_at {
+            return;
+        }
+        kept.expires_at = now_ms.saturating_add(EXPIRY);
         self.feed.log().expire(now_ms);
         kept.by_subject.retain(|_, told| told.keep_until > now_ms);
     }
@@ -174,6 +180,9 @@ fn keep_until_of(revocation: &mut Revocation) -> &mut i64 {
         | Revocation::Client { keep_until, .. } => keep_until,
     }
 }
+
+/// Milliseconds between two times that entries are dropped.
+const EXPIRY: i64 = 10_000;
 
 /// For how many milliseconds longer than was heard an entry is kept and told.
 const MARGIN: i64 = 10_000;
