@@ -13,7 +13,8 @@ fn main() -> std::io::Result<()> {
     headers()?;
     payloads()?;
     keys()?;
-    small()
+    small()?;
+    feed()
 }
 
 fn write(target: &str, name: &str, bytes: impl AsRef<[u8]>) -> std::io::Result<()> {
@@ -143,6 +144,54 @@ fn small() -> std::io::Result<()> {
     write("base64url", "good-sixteen-bytes", "AAECAwQFBgcICQoLDA0ODw")?;
     write("base64url", "bad-trailing-bits", "_-9")?;
     write("base64url", "bad-padded", "_-8=")
+}
+
+/// The vectors that verifiers are held against, and what may be asked.
+fn feed() -> std::io::Result<()> {
+    let vectors =
+        fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/verifier/tests/vectors/feed/frames.json"))?;
+    let vectors: Vec<Value> = serde_json::from_slice(&vectors).expect("JSON");
+    for vector in vectors {
+        let (name, hex) = (vector["name"].as_str().expect("a name"), vector["hex"].as_str().expect("digits"));
+        let words = name.split(|letter: char| !letter.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+        let frames = vector["frames"].as_array().expect("a list");
+        let is_good = vector["whole"] == true && !frames.is_empty() && !frames.contains(&json!("unknown"));
+        let name = format!("{}-{}", if is_good { "good" } else { "bad" }, words.collect::<Vec<_>>().join("-"));
+        let digit = |at: usize| u8::from_str_radix(&hex[at..at + 2], 16).expect("digits");
+        write("feed_frames", &name, (0..hex.len()).step_by(2).map(digit).collect::<Vec<_>>())?;
+    }
+    for (name, position) in [
+        ("good-of-sqlite", "1.db.747:0".to_owned()),
+        ("good-with-what-is-missing", "1.db.747:4:2".to_owned()),
+        ("good-the-beginning", "1.db.0:0".to_owned()),
+        ("good-the-end", "1.db.18446744073709551614:1".to_owned()),
+        ("good-much-missing", format!("1.db.7:900:{}", ["3"; 100].join(","))),
+        ("bad-of-another-log", "1.r0123456789abcdef.7:0".to_owned()),
+        ("bad-of-a-later-form", "2.db.747:0".to_owned()),
+        ("bad-empty", "".to_owned()),
+        ("bad-with-a-space", "1.db.747: 0".to_owned()),
+        ("bad-beyond-the-last-number", "1.db.18446744073709551615:1".to_owned()),
+        ("bad-missing-beyond-the-end", "1.db.747:4:2,9".to_owned()),
+        ("bad-missing-twice", "1.db.747:4:2,0".to_owned()),
+        ("bad-too-long", "a".repeat(2_049)),
+    ] {
+        write("feed_position", name, position)?;
+    }
+    for (name, query) in [
+        ("good-nothing", ""),
+        ("good-whole", "position=1.db.747:4:2&wait=1500&fresh=173209&name=orders-1"),
+        ("good-escaped", "position=1.db.747%3A4%3A2&wait=25000"),
+        ("good-with-what-comes-later", "later=%zz&wait=0"),
+        ("bad-wait", "wait=25001"),
+        ("bad-no-number", "wait=-1"),
+        ("bad-twice", "wait=1&wait=1"),
+        ("bad-position", "position=a%20b"),
+        ("bad-name", "name=a/b"),
+        ("bad-escape", "name=%f"),
+    ] {
+        write("feed_question", name, query)?;
+    }
+    Ok(())
 }
 
 const RFC_7515_A_1: &str = "eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9\

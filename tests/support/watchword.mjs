@@ -1,7 +1,7 @@
 // A Watchword of one's own: on a free port of loopback, with a folder that goes away.
 
 import { spawn, spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -49,6 +49,28 @@ export async function running(t, { accounts = { kavya: "admin", arjun: "" }, set
   const wanted = Object.keys(accounts).length === 0 ? ["url", "setupLink"] : ["url"];
   const printed = await readPrinted(server, wanted, () => log);
   return { ...printed, credentials, log: () => log, login: (name, more) => login(printed.url, name, more) };
+}
+
+/** Runs a relay of a server until the test `t` ends: its URL, and the secret by which it may be followed. */
+export async function relaying(t, issuer, credential) {
+  const folder = mkdtempSync(join(tmpdir(), "watchword-relay-"));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  const [upstream, secret] = [join(folder, "upstream"), join(folder, "secret")];
+  writeFileSync(upstream, credential);
+  const options = ["--listen", "127.0.0.1:0", "--issuer", issuer, "--credential-file", upstream, "--listener", `orders=${secret}`];
+  const relay = spawn(BINARY, ["relay", ...options], { cwd: folder, stdio: ["ignore", "pipe", "pipe"] });
+  const kill = () => relay.kill("SIGKILL");
+  process.once("exit", kill);
+  const ended = new Promise((resolve) => relay.once("exit", resolve));
+  let log = "";
+  relay.stderr.setEncoding("utf8").on("data", (text) => (log += text));
+  t.after(async () => {
+    kill();
+    await ended;
+    process.off("exit", kill);
+  });
+  const { url } = await readPrinted(relay, ["url"], () => log);
+  return { url, secret: readFileSync(secret, "utf8").trim() };
 }
 
 /** Reads standard output until all that is wanted has been printed; keeps reading, so that the pipe never fills. */

@@ -101,7 +101,7 @@ fn run(target: &str, seconds: u32) -> anyhow::Result<()> {
     }
     bail!(
         "{target}: {status}. The input is kept: {}\n\
-         Run it again with: cargo test --package watchword-token --test fuzz_corpus -- --nocapture\n\
+         Run it again with: cargo test --package watchword-token --package watchword-verifier --test fuzz_corpus -- --nocapture\n\
          Once it is mended, check the file in: the test then holds it for ever.",
         if found.is_empty() { "none; see above".to_owned() } else { found.join(", ") },
     )

@@ -38,6 +38,7 @@ fn debian_packages(parts: &[Part]) -> anyhow::Result<()> {
         (FAKETIME, parts.contains(&Part::Rust) && !has_faketime()),
         ("valgrind", parts.contains(&Part::Rust) && program(&["valgrind"]).is_none()),
         ("haproxy", parts.contains(&Part::Rust) && program(&["haproxy"]).is_none()),
+        ("iproute2", parts.contains(&Part::Rust) && program(&["ip"]).is_none()),
         ("nginx", parts.contains(&Part::Rust) && program(&["nginx"]).is_none()),
         ("caddy", parts.contains(&Part::Rust) && program(&["caddy"]).is_none()),
         ("systemd", parts.contains(&Part::Rust) && program(&["systemd-analyze"]).is_none()),

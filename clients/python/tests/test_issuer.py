@@ -1,6 +1,7 @@
 """An issuer that misbehaves: what it is believed, and how often it is asked."""
 
 import asyncio
+import struct
 import threading
 import uuid
 
@@ -8,6 +9,7 @@ import pytest
 from issuer import Issuer, Signer, session_entry, watermark
 
 from watchword_verifier import ConnectError, Refused, Revocations, Unavailable, Verifier, following
+from watchword_verifier.claims import Marks
 from watchword_verifier.clock import Clock
 from watchword_verifier.discovery import origin_of
 from watchword_verifier.fetch import Fetch, FetchError
@@ -238,6 +240,43 @@ def test_the_time_that_an_answer_takes_counts_against_it(issuer):
     late_one.begin()
     assert late_one.view().age_ms >= 3_500
     late_one.stop()
+
+
+def told(position, now):
+    body = struct.pack(">IQ", 0, now) + position.encode()
+    return struct.pack(">BH", 0x10, len(body)) + body
+
+
+def test_a_withdrawn_key_counts_for_nothing_although_its_entry_has_ended(issuer):
+    start = 1_700_000_000_000
+    dead_key = struct.pack(">BHI", 0x03, 6, 900) + b"k1"
+    said = [dead_key + told("1.db.1:0", start)]
+    issuer.answers["/revocations"] = lambda query: (200, {}, said[0])
+    with connect(issuer, follow="wwv_x", bound=0.06) as verifier:
+        marks = Marks(b"s" * 16, None, 0, start, "k1", None)
+        assert verifier._revoked.is_revoked(marks)
+        for minutes in (20, 59):
+            position = f"1.db.{minutes}:0"
+            said[0] = told(position, start + minutes * 60_000)
+            issuer.wait_until(lambda: any(query.get("position") == position for _, query in issuer.queries))  # noqa: B023
+            assert verifier._revoked.is_revoked(marks)
+
+
+def test_after_a_silence_that_may_have_hidden_something_keys_are_fetched_and_whoever_waits_is_told(issuer):
+    clock, fetch = Moved(), Fetch(origin_of(issuer.url))
+    keys = Keys(fetch, f"{issuer.url}/jwks", clock, 3_600)
+    follower = Following(fetch, f"{issuer.url}/revocations", "wwv_x", None, 0.06, clock, Revoked(), keys)
+    follower.begin()
+    marks = Marks(b"s" * 16, None, 0, follower.view().now_ms, None, None)
+    assert keys.ensure_usable() and not follower.wait_withdrawn(marks, 0)
+    published, issuer.answers["/jwks"] = issuer.answers["/jwks"], lambda query: (503, {}, b"")
+    clock.by = 1_000_000
+    assert follower.wait_withdrawn(marks, 10)
+    assert not keys.ensure_usable()
+    issuer.answers["/jwks"] = published
+    clock.by += 5_000
+    assert keys.ensure_usable()
+    follower.stop()
 
 
 def test_time_passes_as_either_clock_says():

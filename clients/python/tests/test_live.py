@@ -6,9 +6,9 @@ import time
 
 import pytest
 from issuer import Signer, hs256
-from watchword import Cutting, free_port, running
+from watchword import Cutting, free_port, relaying, running
 
-from watchword_verifier import ConnectError, Policy, Refused, Rejection, Unmet, Verifier
+from watchword_verifier import ConnectError, Policy, Refused, Rejection, Revocations, Unmet, Verifier
 
 
 @pytest.fixture(scope="module")
@@ -59,6 +59,20 @@ def test_a_logout_holds_within_milliseconds(watchword, verifier, capsys):
     with capsys.disabled():
         print(f"\nlogout to refusal: p50 {statistics.median(took):.0f} ms, max {max(took):.0f} ms of {len(took)}")
     assert max(took) < 1_000
+
+
+def test_behind_a_relay_a_logout_holds_too():
+    with running() as server, relaying(server.url, server.credential) as (relay, secret):
+        with Verifier.from_issuer(server.url, follow=secret, relay=relay) as verifier:
+            token = server.login()["access_token"]
+            assert said(verifier, token) == "accepted"
+            server.logout(token)
+            until(lambda: said(verifier, token) == "revoked")
+        with pytest.raises(ConnectError, match="401"):
+            Verifier.from_issuer(server.url, follow="wwv_nonsense", relay=relay, retry_for=0)
+        revocations = Revocations.from_issuer("https://login.example.org", follow=secret, relay=relay)
+        assert revocations.age() < 5, "it asks the issuer for nothing"
+        revocations.stop()
 
 
 def test_whoever_waits_for_a_withdrawal_is_told(watchword, verifier):

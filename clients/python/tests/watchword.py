@@ -72,6 +72,24 @@ def running(public_url=None, listen="127.0.0.1:0", **settings):
                 _end(server)
 
 
+@contextlib.contextmanager
+def relaying(issuer, credential):
+    """Runs a relay of a server; the URL of its revocations, and the secret by which it may be followed."""
+    env = {name: value for name, value in os.environ.items() if not name.startswith("WATCHWORD_")}
+    with tempfile.TemporaryDirectory(prefix="watchword-relay-") as folder:
+        pathlib.Path(folder, "upstream").write_text(credential)
+        command = [BINARY, "relay", "--listen", "127.0.0.1:0", "--issuer", issuer]
+        command += ["--credential-file", "upstream", "--listener", "orders=secret"]
+        with open(f"{folder}/log", "w+") as log:
+            relay = subprocess.Popen(command, cwd=folder, env=env, text=True, stdout=subprocess.PIPE, stderr=log)
+            try:
+                url = _url(relay, log)
+                yield f"{url}/revocations", pathlib.Path(folder, "secret").read_text().strip()
+            finally:
+                relay.send_signal(signal.SIGTERM)
+                _end(relay)
+
+
 def _url(server, log):
     for line in server.stdout:
         if line.startswith("Listening on "):

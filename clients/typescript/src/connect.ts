@@ -17,6 +17,8 @@ export interface Options {
   readonly audience?: string;
   /** Follows the revocations, with the credential that `watchword verifier add` prints, so that a logout holds here at once. */
   readonly follow?: string;
+  /** The URL of a relay's revocations, to follow that instead of the issuer; `follow` is then a secret of the relay. */
+  readonly relay?: string;
   /** What this process calls itself towards the issuer, for people: 1 to 64 letters, digits and `-._`. */
   readonly name?: string;
   /** For how long after it was withdrawn a credential may still be accepted when the issuer cannot be asked. Else 5,000. */
@@ -44,6 +46,7 @@ export async function connected(issuer: string, options: Options): Promise<Parts
   check(options);
   // Whoever means to follow must not be left without, because a variable is not set.
   if ("follow" in options && options.follow === undefined) throw new ConnectError("`follow` is there, but undefined");
+  if (options.relay !== undefined && options.follow === undefined) throw new ConnectError("`relay` takes its secret in `follow`");
   const origin = issuerUrl(issuer);
   const begun = performance.now();
   for (;;) {
@@ -59,7 +62,7 @@ export async function connected(issuer: string, options: Options): Promise<Parts
 }
 
 async function connectOnce(issuer: string, origin: URL, client: IssuerClient, options: Options): Promise<Parts> {
-  const { audience = issuer, follow, name, boundMs = 5_000, onWarning: warn = warnByNode } = options;
+  const { audience = issuer, follow, relay, name, boundMs = 5_000, onWarning: warn = warnByNode } = options;
   const leewaySeconds = Math.min(options.leewaySeconds ?? 5, 60);
   const clock = new Clock(options.clocks);
   const found = await discover(issuer, origin, client);
@@ -70,10 +73,15 @@ async function connectOnce(issuer: string, origin: URL, client: IssuerClient, op
   const checker = new Checker({ issuer, audience, leewaySeconds }, keys, revoked, options.cachedTokens ?? 10_000);
   const common = { issuer, client, clock, keys, checker, leewaySeconds, warn };
   if (follow === undefined) return { ...common, following: undefined, sessions: undefined };
-  if (found.revocations === undefined) throw new ConnectError("the issuer is of a version that does not tell of revocations");
-  const follower = { endpoint: found.revocations, credential: follow, name, boundMs };
-  const following = new Following(client, follower, clock, revoked, warn);
-  await following.begin();
+  const endpoint = relay === undefined ? found.revocations : issuerUrl(relay);
+  if (endpoint === undefined) throw new ConnectError("the issuer is of a version that does not tell of revocations");
+  const follower = { endpoint, credential: follow, name, boundMs, keys };
+  const asking = relay === undefined ? client : new IssuerClient(endpoint, options.ca);
+  const following = new Following(asking, follower, clock, revoked, warn);
+  await following.begin().catch((error: unknown) => {
+    following.close();
+    throw error;
+  });
   return { ...common, following, sessions: found.session && new Sessions(client, found.session, clock, boundMs) };
 }
 

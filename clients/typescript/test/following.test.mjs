@@ -170,6 +170,39 @@ it("time passes by the clock that says more of it, and what is dated is judged b
   assert.equal(await judge({}, NOW + 900_000), "stale", "nothing proves itself after a quarter of an hour of silence");
 });
 
+it("a withdrawn key counts for nothing although its entry has ended and a cache still has the key", async (t) => {
+  const own = await feed(t, () => [frame(3, u32(900), "k1"), watermark("p1", { now: NOW })]);
+  const { judge } = await follow(t, own, { boundMs: 60 });
+  assert.equal(await judge({}, NOW), "revoked");
+  for (const minutes of [20, 59]) {
+    own.said = () => [watermark(`p${minutes}`, { now: NOW + minutes * 60_000 })];
+    await until(() => own.questions.some(({ position }) => position === `p${minutes}`));
+    assert.equal(await judge({}, NOW + minutes * 60_000), "revoked", `after ${minutes} minutes`);
+  }
+});
+
+it("after a silence that may have hidden the withdrawal of a key, keys are fetched before anybody is admitted", async (t) => {
+  const own = await feed(t, () => [watermark("p1", { now: NOW })]);
+  const clocks = manualClocks();
+  const { judge } = await follow(t, own, { clocks, boundMs: 60 });
+  assert.equal(await judge({}, NOW), "accepted");
+  const published = own.routes["/jwks"];
+  own.routes["/jwks"] = (_, response) => response.writeHead(503).end();
+  // What is asked from then on is answered so: a question that is under way is of before.
+  const later = async (position, ms) => {
+    clocks.advance(ms);
+    const { length } = own.questions;
+    await until(() => own.questions.length > length + 1);
+    own.said = () => [watermark(position, { now: NOW + clocks.at.steady })];
+  };
+  await later("p2", 1_000_000);
+  await until(() => own.questions.some(({ position }) => position === "p2"));
+  assert.equal(await judge({}, NOW + 1_000_000), "unavailable");
+  own.routes["/jwks"] = published;
+  await later("p3", 5_000);
+  await until(async () => (await judge({}, NOW + 1_005_000)) === "accepted");
+});
+
 it("what had expired stays so, although the issuer's clock is set back", async (t) => {
   const own = await feed(t, () => [watermark("p1", { now: NOW + 700_000 })]);
   const { judge } = await follow(t, own, { boundMs: 30 });

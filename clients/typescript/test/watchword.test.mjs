@@ -7,7 +7,7 @@ import { it } from "node:test";
 
 import { Verifier } from "@watchword/verifier";
 
-import { post, running } from "../../../tests/support/watchword.mjs";
+import { post, relaying, running } from "../../../tests/support/watchword.mjs";
 import { codeOf, encode, jwt, keyPair, until } from "./support/issuer.mjs";
 import { network } from "./support/proxy.mjs";
 
@@ -47,6 +47,21 @@ it("a logout is honoured within milliseconds", whole, async (t) => {
   elapsed.sort((one, other) => one - other);
   const [p50, max] = [elapsed[elapsed.length / 2], elapsed.at(-1)].map((ms) => ms.toFixed(1));
   t.diagnostic(`from the acknowledgement of a logout to its effect: p50 ${p50} ms, max ${max} ms, of ${elapsed.length}`);
+});
+
+it("behind a relay a logout is honoured, and without one the verifier says who is not there", whole, async (t) => {
+  const server = await running(t, { verifiers: ["relay"] });
+  const relay = await relaying(t, server.url, server.credentials.relay);
+  const options = { follow: relay.secret, relay: `${relay.url}/revocations`, onWarning() {} };
+  const verifier = await Verifier.fromIssuer(server.url, options);
+  t.after(() => verifier.close());
+  const { access_token: token } = await server.login();
+  assert.equal(await codeOf(verifier.verify(token)), "accepted");
+  assert.equal((await logOut(server, token)).status, 200);
+  await until(async () => (await codeOf(verifier.verify(token))) === "revoked");
+  const refused = Verifier.fromIssuer(server.url, { ...options, follow: "wwv_nonsense", retryForMs: 0 });
+  await assert.rejects(refused, { message: /401/ });
+  await assert.rejects(Verifier.fromIssuer(server.url, { ...options, relay: "http://relay.example/revocations" }), /relay\.example/);
 });
 
 it("cut off, it accepts nothing for longer than the bound, but refreshed tokens; then it reconnects", whole, async (t) => {

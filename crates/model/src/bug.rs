@@ -31,6 +31,8 @@ pub enum Bug {
     HorizonLeftOut,
     /// The same by a relay, towards those who ask it.
     RelayHorizonLeftOut,
+    /// A relay goes on from a watermark on a stream before what came with it can be told.
+    RelayTellsLate,
     /// A verifier goes by the wall clock.
     WallClockAlone,
     /// A verifier goes by a steady clock that stands still while the machine sleeps.

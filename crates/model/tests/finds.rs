@@ -38,6 +38,7 @@ accepts_late! {
     a_relay_that_states_no_age: RelayAgeLeftOut in Setting { relay_questions: 1, questions: 1, ..ONE };
     a_horizon_left_out: HorizonLeftOut in Setting { ticks: 4, ..ONE };
     a_horizon_left_out_by_a_relay: RelayHorizonLeftOut in Setting { relay_questions: 2, questions: 1, ..ONE };
+    a_relay_that_tells_late_what_it_has_read: RelayTellsLate in Setting { relay_listens: true, relay_questions: 1, questions: 1, frames: 1, ticks: 2, ..ONE };
     a_wall_clock_alone: WallClockAlone in Setting { set: (1, -3), questions: 1, ..ONE };
     a_steady_clock_alone: SteadyClockAlone in Setting { sleeps: 2, questions: 1, ..ONE };
     a_sleep_hidden_by_a_clock_that_was_set_back: FurthestLead in Setting { set: (1, -3), sleeps: 2, questions: 1, ..ONE };

@@ -43,6 +43,7 @@ holds! {
     a_relay_that_asks_twice: Setting { relay_questions: 2, questions: 1, ticks: 2, ..ONE };
     a_relay_and_a_start_anew: Setting { relay_questions: 1, questions: 1, restarts: 1, ..ONE };
     a_relay_for_longer: Setting { relay_questions: 1, questions: 1, ticks: 4, ..ONE };
+    a_relay_with_a_stream: Setting { relay_listens: true, relay_questions: 1, questions: 1, frames: 1, ticks: 2, ..ONE };
     a_machine_that_sleeps: Setting { sleeps: 2, questions: 1, ticks: 4, ..ONE };
     a_clock_set_back_before_a_sleep: Setting { set: (1, -3), sleeps: 2, questions: 1, ticks: 4, ..ONE };
     a_clock_set_forward_before_a_sleep: Setting { set: (1, 3), sleeps: 2, questions: 1, ticks: 4, ..ONE };

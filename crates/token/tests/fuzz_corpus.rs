@@ -25,7 +25,9 @@ fn files(folder: &Path) -> Vec<(String, PathBuf)> {
 
 #[test]
 fn every_target_has_its_program() {
-    let programs: Vec<String> = files(&folder("targets")).into_iter().map(|(name, _)| name).collect();
+    let programs = files(&folder("targets")).into_iter().map(|(name, _)| name);
+    // Those of the feed belong to the verifier, which has a test like this one.
+    let programs: Vec<String> = programs.filter(|name| !name.starts_with("feed_")).collect();
     let expected: Vec<String> = TARGETS.iter().map(|(name, _)| format!("{name}.rs")).collect();
     assert_eq!(programs, expected);
 }

@@ -60,6 +60,8 @@ pub use authenticated::{Authenticated, Kind};
 pub use checker::Checker;
 #[cfg(feature = "client")]
 pub use client::{Connect, ConnectError, FetchError, Verifier};
+#[cfg(all(feature = "client", feature = "serve"))]
+pub use client::{Relay, RelayError};
 #[cfg(feature = "client")]
 pub use clock::Clock;
 #[cfg(feature = "client")]

@@ -17,8 +17,9 @@ from .claims import Marks
 from .clock import Clock
 from .discovery import ConnectError
 from .fetch import Channel, Fetch, FetchError, Pace, retry_after
-from .frames import End, Frames, Unknown, Watermark, last_watermark
+from .frames import DeadKey, End, Frames, Unknown, Watermark, last_watermark
 from .freshness import Freshness, View
+from .keys import Keys
 from .revoked import Revoked
 
 _log = logging.getLogger("watchword_verifier")
@@ -40,6 +41,7 @@ class Following:
         bound: float,
         clock: Clock,
         revoked: Revoked,
+        keys: Keys | None = None,
     ) -> None:
         if not _CREDENTIAL.fullmatch(credential):
             raise ConnectError("the credential of the verifier cannot be one: `watchword verifier add NAME` prints it")
@@ -54,6 +56,8 @@ class Following:
         self._headers = {"Authorization": f"Bearer {credential}"}
         self._own_name = name
         self._clock = clock
+        # Whose withdrawal is heard of; None where somebody else keeps them.
+        self._keys = keys
         self._pace = max(bound / 3, 0.01)
         # An answer that takes longer than the bound proves nothing any more.
         self._patience = min(max(bound, 1.0), 5.0)
@@ -88,9 +92,11 @@ class Following:
         return view.age_of(rat) <= self.bound_ms
 
     def wait_withdrawn(self, marks: Marks, seconds: float | None) -> bool:
-        """Waits until a credential is withdrawn; whether it was."""
+        """Waits until a credential is withdrawn, or that may have been missed in a long silence; whether it was."""
         with self._changed:
-            return self._changed.wait_for(lambda: self.revoked.is_revoked(marks), seconds)
+            return self._changed.wait_for(
+                lambda: marks.rat < self._unbroken_since or self.revoked.is_revoked(marks), seconds
+            )
 
     def stop(self) -> None:
         """Stops following. What is known grows old from then on."""
@@ -120,6 +126,7 @@ class Following:
         self._news = threading.Event()
         self._ready = threading.Event()
         self._changed = threading.Condition()
+        self._unbroken_since = -(2**62)
         self._name = _name_of_process(self._own_name)
         self._threads: list[threading.Thread] = []
 
@@ -142,8 +149,21 @@ class Following:
         is_whole, _ = self._apply(Frames(answer.body), watermark.now_ms)
         if not is_whole:
             raise _Interrupted("the issuer tells of something that this version does not know; renew this program")
+        # Before it is known again, so that nobody is admitted who is then overlooked.
+        self._note_silence(watermark.now_ms)
         self._freshness.learn(asked, watermark.age_ms, watermark.now_ms)
         self._ready.set()
+
+    def _note_silence(self, now_ms: int) -> None:
+        """After a long silence something may have been withdrawn and forgotten before it could be heard."""
+        view = self.view()
+        if view is None or view.age_ms <= _SHORTEST_LIFE:
+            return
+        if self._keys is not None:
+            self._keys.distrust()
+        with self._changed:
+            self._unbroken_since = max(self._unbroken_since, now_ms)
+            self._changed.notify_all()
 
     def _listen(self) -> bool:
         """Listens to one stream until it ends; whether it said anything."""
@@ -188,6 +208,10 @@ class Following:
             elif isinstance(frame, Unknown):
                 is_whole = False
             elif not isinstance(frame, End):
+                if isinstance(frame, DeadKey) and self._keys is not None:
+                    # For as long as keys are used that were fetched before.
+                    longest = now_ms + self._keys.longest_use_ms
+                    frame = frame._replace(keep_until=max(frame.keep_until, longest))
                 self.revoked.insert(frame, now_ms)
                 is_news = True
         if is_news:
@@ -275,6 +299,9 @@ def _name_of_process(name: str | None) -> str:
     own = f".{os.getpid()}-{secrets.token_hex(2)}"
     return base[: 64 - len(own)] + own
 
+
+# An entry is told of for at least so many milliseconds: the longest life of an access token.
+_SHORTEST_LIFE = 900_000
 
 _CREDENTIAL = re.compile(r"[!-~]{1,512}")
 _NAME = re.compile(r"[A-Za-z0-9\-._]{1,64}")

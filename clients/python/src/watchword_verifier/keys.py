@@ -35,6 +35,7 @@ class Keys:
             raise ConnectError(f"the issuer's keys cannot be used: {error}") from None
         self._document = answer.body
         self._asked_at = now
+        self._not_before = _NEVER
         self._due_at = now + self._renewal_ms(answer.max_age)
         self.renewals = 0
         """How often they were fetched again: whoever verified with others may try again."""
@@ -82,6 +83,18 @@ class Keys:
                 ended.wait(_LONGEST)
         return "renewed" if self.renewals != renewals else "unanswered"
 
+    @property
+    def longest_use_ms(self) -> int:
+        """For how many milliseconds a key may be used after it was published last: here, and before that by whoever passed it
+        on."""
+        return 2 * self._stale_ms
+
+    def distrust(self) -> None:
+        """Uses these keys no more until they have been fetched anew."""
+        with self._lock:
+            self._not_before = self._clock.steady_ms()
+            self._asked_at = self._due_at = _NEVER
+
     def retry_after(self) -> int:
         """Seconds until there is use in trying again."""
         return max(1, (self._retry_at - self._clock.steady_ms()) // 1_000 + 1)
@@ -108,8 +121,10 @@ class Keys:
                 self.current = key_set(answer.body)
                 self._document = answer.body
             self._failures = 0
-            self._asked_at = now
-            self._due_at = now + self._renewal_ms(answer.max_age)
+            with self._lock:
+                if now >= self._not_before:
+                    self._asked_at = now
+                    self._due_at = now + self._renewal_ms(answer.max_age)
             self.renewals += 1
         except Exception as error:
             wait = min(_RETRY << min(self._failures, 6), _RETRY_MAX)
@@ -127,6 +142,8 @@ class Keys:
         seconds = min(max(300 if max_age is None else max_age, 60), 3_600)
         return min(seconds * 1_000, self._stale_ms // 2)
 
+
+_NEVER = -(2**62)
 
 # Milliseconds after which keys that ought to have been renewed are worth waiting for; and for how many seconds.
 _OVERDUE = 60_000

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 
 from .claims import Marks, parse_id
 from .clock import Clock
-from .discovery import ConnectError, Issuer, discover, origin_of, retried
+from .discovery import ConnectError, discover, origin_of, retried
 from .fetch import Fetch
 from .following import Following
+from .keys import Keys
 from .revoked import CAPACITY, Revoked
 
 
@@ -26,6 +27,7 @@ class Revocations:
         url: str,
         *,
         follow: str,
+        relay: str | None = None,
         name: str | None = None,
         bound: float = 5.0,
         capacity: int = CAPACITY,
@@ -33,13 +35,13 @@ class Revocations:
         retry_for: float = 10.0,
         ssl_context: ssl.SSLContext | None = None,
     ) -> Revocations:
-        """Follows the revocations of an issuer, as `Verifier.from_issuer` does, without its keys."""
-        fetch, clock = Fetch(origin_of(url), ssl_context), Clock()
+        """Follows the revocations of an issuer, or of its relay, as `Verifier.from_issuer` does, without its keys."""
+        fetch, clock = Fetch(origin_of(url if relay is None else relay), ssl_context), Clock()
         revoked = Revoked(capacity, leeway_seconds)
 
         def attempt() -> Revocations:
-            issuer = discover(url, fetch)
-            return cls(followed(issuer, fetch, follow, name, bound, clock, revoked), leeway_seconds)
+            endpoint = relay or discover(url, fetch).revocations_endpoint
+            return cls(followed(endpoint, fetch, follow, name, bound, clock, revoked), leeway_seconds)
 
         return retried(attempt, retry_for)
 
@@ -79,12 +81,19 @@ class Revocations:
 
 
 def followed(
-    issuer: Issuer, fetch: Fetch, credential: str, name: str | None, bound: float, clock: Clock, revoked: Revoked
+    endpoint: str | None,
+    fetch: Fetch,
+    credential: str,
+    name: str | None,
+    bound: float,
+    clock: Clock,
+    revoked: Revoked,
+    keys: Keys | None = None,
 ) -> Following:
-    """Begins to follow an issuer that was discovered."""
-    if issuer.revocations_endpoint is None:
+    """Begins to follow whoever tells of the revocations there."""
+    if endpoint is None:
         raise ConnectError("the issuer's revocations cannot be followed: it is of a version that does not tell of them")
-    following = Following(fetch, issuer.revocations_endpoint, credential, name, bound, clock, revoked)
+    following = Following(fetch, endpoint, credential, name, bound, clock, revoked, keys)
     following.begin()
     return following
 

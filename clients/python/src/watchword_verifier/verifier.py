@@ -76,6 +76,7 @@ class Verifier:
         *,
         audience: str | None = None,
         follow: str | None = None,
+        relay: str | None = None,
         name: str | None = None,
         bound: float = 5.0,
         profile: Profile = "rfc9068",
@@ -89,6 +90,7 @@ class Verifier:
 
         - `audience`: whom tokens must be meant for, the server's `tokens.audience`; else the issuer itself, as there.
         - `follow`: the credential that `watchword verifier add` prints. With it a logout holds here within milliseconds.
+        - `relay`: the URL of a relay's revocations, to follow that instead of the issuer; `follow` is then a secret of the relay.
         - `name`: what this program calls itself towards the issuer, for people; its process is added to it.
         - `bound`: how many seconds after a logout its tokens may still be accepted when the issuer cannot be asked.
         - `leeway_seconds`: by how much clocks may differ, at most 60.
@@ -107,7 +109,8 @@ class Verifier:
             keys = Keys(fetch, issuer.jwks_uri, clock, keys_stale_for)
             if follow is None:
                 return cls(keys, expect, clock, revoked, None, None)
-            following = followed(issuer, fetch, follow, name, bound, clock, revoked)
+            of = fetch if relay is None else Fetch(origin_of(relay), ssl_context)
+            following = followed(relay or issuer.revocations_endpoint, of, follow, name, bound, clock, revoked, keys)
             endpoint = issuer.session_endpoint
             sessions = None if endpoint is None else Sessions(fetch, endpoint, clock, following)
             return cls(keys, expect, clock, revoked, following, sessions)

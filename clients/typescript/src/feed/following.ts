@@ -3,8 +3,9 @@
 import type { Clock } from "../clock.js";
 import { FetchError, type Incoming, type IssuerClient } from "../issuer/client.js";
 import { ConnectError } from "../issuer/discover.js";
+import type { Keys } from "../issuer/keys.js";
 import { Pause, rest } from "../pause.js";
-import { Frames, lastWatermark, type Watermark } from "./frames.js";
+import { type Entry, Frames, lastWatermark, type Watermark } from "./frames.js";
 import { ageOf, Freshness, type View } from "./freshness.js";
 import type { Revoked } from "./revoked.js";
 import { Waiters } from "./waiters.js";
@@ -15,6 +16,8 @@ export interface Follower {
   readonly credential: string;
   readonly name: string | undefined;
   readonly boundMs: number;
+  /** Whose withdrawal is heard of. */
+  readonly keys: Keys;
 }
 
 /** What has come in: whether all of it was understood and something of it was new, and how many entries it had. */
@@ -69,6 +72,7 @@ export class Following {
     this.#wake.abort();
     clearTimeout(this.#soon);
     this.waiters.close();
+    this.#client.close();
   }
 
   /** How often to ask, in milliseconds. */
@@ -100,6 +104,8 @@ export class Following {
 
   #learn(asked: number, watermark: Watermark): void {
     const before = this.view();
+    // One of them may have been withdrawn meanwhile, and that forgotten: before it is known again.
+    if (before !== undefined && before.age > SHORTEST_LIFE_MS) this.#follower.keys.distrust();
     this.#freshness.learn(asked, watermark);
     this.#revoked.expire(this.view()?.now ?? watermark.now);
     // What was withdrawn meanwhile may not matter any more, and so not be told any more.
@@ -159,11 +165,17 @@ export class Following {
       if (frame.type === "unknown") applied.isWhole = false;
       else if (frame.type === "watermark") this.#position = applied.isWhole ? frame.position : this.#position;
       else if (frame.type !== "end") {
-        applied.isNew = this.#revoked.insert(frame, now) || applied.isNew;
+        applied.isNew = this.#revoked.insert(this.#outlivingKeys(frame), now) || applied.isNew;
         applied.entries += 1;
       }
     }
     if (applied.entries > before) this.waiters.look();
+  }
+
+  /** An entry about a key matters for as long as keys are used that were fetched before it was heard. */
+  #outlivingKeys(entry: Entry): Entry {
+    if (entry.type !== "key") return entry;
+    return { ...entry, remaining: Math.max(entry.remaining, Math.ceil(this.#follower.keys.longestUseMs / 1_000)) };
   }
 
   async #open(suffix: string, waitMs: number, patienceMs: number, isBackground: boolean): Promise<Incoming> {
@@ -268,3 +280,6 @@ const WITHOUT_STREAM_MS = 5 * 60_000;
 
 /** The longest `Retry-After` that is heeded. */
 const MOST_DEMANDED_MS = 60_000;
+
+/** An entry is told of for at least so long: the longest life of an access token. */
+const SHORTEST_LIFE_MS = 900_000;

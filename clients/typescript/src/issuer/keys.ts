@@ -20,6 +20,8 @@ export class Keys {
   #document: Buffer = Buffer.alloc(0);
   /** When what is in use was asked for. */
   #askedAt = -Infinity;
+  /** What was asked for before this is not to be used. */
+  #notBefore = -Infinity;
   #dueAt = -Infinity;
   /** Before when there is no use in trying. */
   #retryAt = -Infinity;
@@ -91,6 +93,16 @@ export class Keys {
     return this.#renewals === renewals ? "unanswered" : "renewed";
   }
 
+  /** For how many milliseconds a key may be used after it was published last: here, and before that by whoever passed it on. */
+  get longestUseMs(): number {
+    return 2 * this.#staleMs;
+  }
+
+  /** Uses these keys no more until they have been fetched anew. */
+  distrust(): void {
+    [this.#askedAt, this.#dueAt, this.#notBefore] = [-Infinity, -Infinity, this.#clock.elapsed()];
+  }
+
   #areStale(now: number): boolean {
     return now >= this.#askedAt + this.#staleMs;
   }
@@ -114,7 +126,9 @@ export class Keys {
       this.#generation += 1;
       this.#document = body;
     }
-    [this.#askedAt, this.#failures] = [now, 0];
+    this.#failures = 0;
+    if (now < this.#notBefore) return;
+    this.#askedAt = now;
     this.#dueAt = now + Math.min(Math.min(Math.max(maxAge ?? 300, 60), 3_600) * 1_000, this.#staleMs / 2);
     this.#renewals += 1;
   }

@@ -73,6 +73,12 @@ impl Follower {
 
     /// Takes note of entries and of where to go on.
     pub(crate) fn heed(&mut self, telling: Telling) {
+        self.take_in(telling);
+        self.position = Some(telling.position);
+    }
+
+    /// Takes note of entries.
+    pub(crate) fn take_in(&mut self, telling: Telling) {
         for (entry, remaining) in self.entries.iter_mut().zip(telling.remaining) {
             let until = telling.now + remaining;
             match *entry {
@@ -81,7 +87,6 @@ impl Follower {
                 _ => {}
             }
         }
-        self.position = Some(telling.position);
         self.was_told_everything |= telling.is_everything;
     }
 

@@ -33,9 +33,11 @@ pub struct Setting {
     pub questions: u8,
     /// How many questions a relay asks, which the verifier asks then instead of the nodes. There is none if it asks none.
     pub relay_questions: u8,
+    /// Whether the relay has asked a node before everything begins, and listens to a stream of it.
+    pub relay_listens: bool,
     /// How often the network delivers something and keeps it, to deliver it again.
     pub duplicates: u8,
-    /// How many frames come on streams.
+    /// How many frames come on streams: to the relay, if there is one, else to the verifier.
     pub frames: u8,
     /// Whether time may pass between reading the log and taking in what was read.
     pub has_slow_nodes: bool,
@@ -58,6 +60,7 @@ impl Setting {
         nodes: 0,
         questions: 0,
         relay_questions: 0,
+        relay_listens: false,
         duplicates: 0,
         frames: 0,
         has_slow_nodes: false,
@@ -121,9 +124,11 @@ struct Relay {
     follower: Follower,
     /// Whose numbers those in its positions are.
     source: u8,
+    /// With a mistake only: what it has read on a stream and cannot tell yet.
+    pending: Option<Telling>,
 }
 
-/// What a node has sent on a stream and the verifier has not read. A stream keeps its order and breaks whole.
+/// What a node has sent on a stream and the relay, or without one the verifier, has not read. A stream keeps its order and breaks whole.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Stream {
     node: usize,
@@ -157,6 +162,18 @@ impl Feed {
     /// The rule of the bound, for [`Self::only`].
     pub const ACCEPTED_LATE: &'static str = rules::ACCEPTED_LATE;
 
+    /// Lets the relay know everything, and listen.
+    fn listen(&self, world: &mut World) {
+        let World { nodes, database, relay, stream, .. } = world;
+        nodes[0].read(database, 0, self.bug);
+        nodes[0].take_in(database);
+        let told = nodes[0].tell(None, database, 0, self.bug).expect("it has read");
+        let relay = relay.as_mut().expect("a relay that listens is there");
+        relay.follower.heed(told);
+        relay.follower.learn(0, told, 0, self.bug);
+        *stream = Some(Stream { node: 0, sent: relay.follower.position, frames: Vec::new() });
+    }
+
     /// What the verifier's clock shows.
     fn local(&self, world: &World) -> i8 {
         world.clock.local(world.now, self.bug)
@@ -168,12 +185,19 @@ impl Model for Feed {
     type Step = Step;
 
     fn start(&self) -> World {
-        World {
-            relay: (self.setting.relay_questions > 0)
-                .then(|| Relay { follower: Follower::started(0, self.bug), source: node::DATABASE + 1 }),
+        let mut world = World {
+            relay: (self.setting.relay_questions > 0).then(|| Relay {
+                follower: Follower::started(0, self.bug),
+                source: node::DATABASE + 1,
+                pending: None,
+            }),
             verifier: Follower::started(0, self.bug),
             ..World::default()
+        };
+        if self.setting.relay_listens {
+            self.listen(&mut world);
         }
+        world
     }
 
     fn steps(&self, world: &World) -> Vec<(Step, World)> {

@@ -24,6 +24,7 @@ pub enum Step {
     StreamTells,
     StreamIsRead,
     StreamBreaks,
+    RelayTakesIn,
     VerifierRestarts,
     NodeRestarts(usize),
     RelayRestarts,
@@ -44,6 +45,7 @@ impl Feed {
         may(is_streaming, Step::StreamTells);
         may(is_streaming, Step::StreamIsRead);
         may(is_streaming, Step::StreamBreaks);
+        may(self.bug == Some(Bug::RelayTellsLate), Step::RelayTakesIn);
         let may_restart = world.spent.restarts < self.setting.restarts;
         may(may_restart, Step::VerifierRestarts);
         may(may_restart && relay_questions > 0, Step::RelayRestarts);
@@ -108,6 +110,10 @@ impl Feed {
             }
             Step::StreamOpens(_) | Step::StreamTells | Step::StreamIsRead | Step::StreamBreaks => {
                 self.stream(step, &mut world)?;
+            }
+            Step::RelayTakesIn => {
+                let Relay { follower, pending, .. } = world.relay.as_mut()?;
+                follower.take_in(pending.take()?);
             }
             Step::VerifierRestarts | Step::NodeRestarts(_) | Step::RelayRestarts => self.restart(step, &mut world)?,
         }
@@ -184,7 +190,7 @@ impl Feed {
                 world.nodes[node].tell(since, &world.database, world.now, self.bug)?
             }
             Step::RelayAnswers { .. } if by == Asker::Verifier => {
-                let Relay { follower, source } = world.relay.as_ref()?;
+                let Relay { follower, source, .. } = world.relay.as_ref()?;
                 follower.tell(since, *source, world.now, self.bug)?
             }
             _ => return None,
@@ -207,7 +213,8 @@ impl Feed {
     fn stream(&self, step: Step, world: &mut World) -> Option<()> {
         match step {
             Step::StreamOpens(node) if world.stream.is_none() && world.spent.frames < self.setting.frames => {
-                world.stream = Some(Stream { node, sent: world.verifier.position, frames: Vec::new() });
+                let listener = world.relay.as_ref().map_or(&world.verifier, |relay| &relay.follower);
+                world.stream = Some(Stream { node, sent: listener.position, frames: Vec::new() });
             }
             Step::StreamTells => {
                 spend(&mut world.spent.frames, self.setting.frames)?;
@@ -219,7 +226,14 @@ impl Feed {
             Step::StreamIsRead => {
                 let frames = &mut world.stream.as_mut()?.frames;
                 let telling: Telling = (!frames.is_empty()).then(|| frames.remove(0))?;
-                world.verifier.heed(telling);
+                match &mut world.relay {
+                    Some(relay) if self.bug == Some(Bug::RelayTellsLate) => {
+                        relay.follower.position = Some(telling.position);
+                        relay.pending = Some(telling);
+                    }
+                    Some(relay) => relay.follower.heed(telling),
+                    None => world.verifier.heed(telling),
+                }
                 if self.bug == Some(Bug::StreamProves) {
                     let local = self.local(world);
                     world.verifier.learn(local, telling, local, self.bug);
@@ -237,7 +251,7 @@ impl Feed {
             Step::VerifierRestarts => {
                 let local = self.local(world);
                 world.verifier.start_anew(local, self.bug);
-                world.stream = None;
+                world.stream = world.stream.take().filter(|_| world.relay.is_some());
                 if self.setting.credential == Credential::Row {
                     // What was remembered of sessions is gone, too.
                     (world.read, world.held) = (None, None);
@@ -245,9 +259,11 @@ impl Feed {
                 Asker::Verifier
             }
             Step::RelayRestarts => {
-                let Relay { follower, source } = world.relay.as_mut()?;
+                let Relay { follower, source, pending } = world.relay.as_mut()?;
                 follower.start_anew(world.now, self.bug);
                 *source += 1;
+                *pending = None;
+                world.stream = None;
                 Asker::Relay
             }
             Step::NodeRestarts(at) => {

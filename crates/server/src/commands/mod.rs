@@ -12,6 +12,7 @@ mod keys;
 mod migrate;
 mod output;
 mod progress;
+mod relay;
 mod restore;
 mod serve;
 mod sessions;
@@ -62,6 +63,8 @@ enum Command {
     /// Programs that may follow the revocations
     #[command(subcommand)]
     Verifier(verifiers::Verifier),
+    /// Serve the revocations of another server on to verifiers, without a database, so that not all of them need reach it
+    Relay(relay::RelayCommand),
     /// Look into tokens
     #[command(subcommand)]
     Token(TokenCommand),
@@ -119,10 +122,14 @@ fn forbid_core_dumps() -> Result<(), StartError> {
     Ok(())
 }
 
-fn dispatch(line: CommandLine, env: Vec<(String, String)>) -> Result<ExitCode, StartError> {
+fn dispatch(mut line: CommandLine, env: Vec<(String, String)>) -> Result<ExitCode, StartError> {
     if let Some(Command::Completions { shell }) = line.command {
         clap_complete::generate(shell, &mut CommandLine::command(), "watchword", &mut std::io::stdout());
         return Ok(ExitCode::SUCCESS);
+    }
+    if let Some(Command::Relay(relay)) = &line.command {
+        // It stands for the issuer, and has no address of its own that people would type.
+        line.overrides.public_url.get_or_insert_with(|| relay.issuer().to_owned());
     }
     let config = Config::load(&line.overrides, &env);
     let threads = tokio::runtime::Builder::new_multi_thread().enable_all().build();
@@ -142,6 +149,7 @@ fn dispatch(line: CommandLine, env: Vec<(String, String)>) -> Result<ExitCode, S
             Some(Command::Session(session)) => sessions::run(session, &config).await,
             Some(Command::Keys(keys)) => keys::run(keys, &config, &env).await,
             Some(Command::Verifier(verifier)) => verifiers::run(verifier, &config).await,
+            Some(Command::Relay(relay)) => relay::run(relay, &config).await,
             Some(Command::Token(TokenCommand::Inspect(inspect))) => token::run(inspect, &config, &env).await,
             Some(Command::Migrate(migrate)) => migrate::run(migrate, &config, &env).await,
             Some(Command::Reopen(reopen)) => migrate::reopen(reopen, &config).await,

@@ -95,12 +95,12 @@ impl Server {
 }
 
 impl Signals {
-    /// From here on they do not end the program by themselves.
+    /// From here on a signal no longer ends the program by itself.
     pub fn catch() -> std::io::Result<Self> {
         Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
     }
 
-    /// Waits for one.
+    /// Resolves at the first of them.
     pub async fn any(mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}

@@ -40,13 +40,16 @@ impl Wire {
             while let Ok((mut near, _)) = listener.accept().await {
                 let (there, mut cut) = (*there.lock().unwrap(), cut.subscribe());
                 tokio::spawn(async move {
+                    until(&mut cut, false).await;
                     let Ok(mut far) = TcpStream::connect(there).await else { return };
                     tokio::select! {
-                        _ = copy_bidirectional(&mut near, &mut far) => {}
+                        // First, so that a busy machine lets nothing slip through.
+                        biased;
                         () = until(&mut cut, true) => {
                             // Half open: neither side is told, until the wire is whole again.
                             until(&mut cut, false).await;
                         }
+                        _ = copy_bidirectional(&mut near, &mut far) => {}
                     }
                 });
             }

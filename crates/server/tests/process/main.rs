@@ -20,4 +20,5 @@ mod ledger;
 mod master_key;
 mod migrate;
 mod postgres;
+mod relay;
 mod start_errors;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 
-use http::HeaderValue;
+use http::{HeaderValue, Uri};
 use token::{Expectation, Profile};
 use tokio::time::interval;
 
@@ -32,6 +32,10 @@ pub struct Connect {
     origins: Vec<String>,
     retry: Duration,
     credential: Option<String>,
+    relay: Option<String>,
+    has_keys_from_relay: bool,
+    #[cfg(feature = "serve")]
+    relayed: Option<usize>,
     name: Option<String>,
     bound: Duration,
     clock: Clock,
@@ -50,6 +54,10 @@ impl Connect {
             origins: Vec::new(),
             retry: Duration::from_secs(10),
             credential: None,
+            relay: None,
+            has_keys_from_relay: false,
+            #[cfg(feature = "serve")]
+            relayed: None,
             name: None,
             bound: Duration::from_secs(5),
             clock: Clock::system(),
@@ -97,6 +105,29 @@ impl Connect {
     /// `watchword verifier add` prints.
     pub fn follow(mut self, credential: impl Into<String>) -> Self {
         self.credential = Some(credential.into());
+        self
+    }
+
+    /// Follows a relay instead of the issuer: the URL of its revocations, such as `https://relay.example.org/revocations`, and a
+    /// credential of that relay. Whoever holds that URL can keep revocations from this process, but vouch for nobody: who the
+    /// issuer is and what its keys are comes from the issuer.
+    pub fn follow_relay(mut self, url: impl Into<String>, credential: impl Into<String>) -> Self {
+        self.relay = Some(url.into());
+        self.follow(credential)
+    }
+
+    /// Takes the keys, too, from the [relay](Self::follow_relay), and asks the issuer for nothing: for a process that cannot reach
+    /// it. The relay is then trusted as the issuer is. Cookies open nothing here, because nobody can be asked about them.
+    pub fn keys_from_relay(mut self) -> Self {
+        self.has_keys_from_relay = true;
+        self
+    }
+
+    /// Keeps what was withdrawn so that [`Verifier::relay`] can serve it on: so many entries at most, about 200 bytes each. Beyond
+    /// them those who follow refuse more than they would have to. Only while [following](Self::follow).
+    #[cfg(feature = "serve")]
+    pub fn keep_for_relay(mut self, entries: usize) -> Self {
+        self.relayed = Some(entries);
         self
     }
 
@@ -152,8 +183,15 @@ impl Connect {
             return Err(ConnectError::Origin(origin.clone()));
         }
         let origin = issuer::origin(&self.issuer).ok_or_else(|| ConnectError::Url(self.issuer.clone()))?;
-        let fetch = Fetch::new(&origin)?;
-        let Issuer { jwks_uri, session, revocations } = Issuer::discover(&self.issuer, &origin, &fetch).await?;
+        let relay = self.relay.as_ref().map(|url| Relayed::at(url)).transpose()?;
+        if relay.is_none() && self.has_keys_from_relay {
+            return Err(ConnectError::Feed("keys are to come from a relay, but none is followed".to_owned()));
+        }
+        let own = Fetch::new(&origin)?;
+        let (fetch, Issuer { jwks_uri, session, revocations }) = match &relay {
+            Some(relay) if self.has_keys_from_relay => (relay.fetch.clone(), relay.as_issuer()),
+            _ => (own.clone(), Issuer::discover(&self.issuer, &origin, &own).await?),
+        };
         let audience = self.audience.clone().unwrap_or_else(|| self.issuer.clone());
         let expect = Expectation::new(self.profile, &*self.issuer, &*audience).with_leeway_seconds(self.leeway_seconds);
         let checker = |keys| Checker::new(expect, keys, self.cached_tokens);
@@ -161,16 +199,19 @@ impl Connect {
         let following = match self.follower()? {
             None => None,
             Some(follower) => {
+                let (fetch, revocations) = match relay {
+                    Some(relay) => (relay.fetch, Some(relay.endpoint)),
+                    None => (own.clone(), revocations),
+                };
                 let endpoint = revocations
                     .ok_or_else(|| ConnectError::Feed("it is of a version that does not tell of them".to_owned()))?;
-                let checker = Arc::clone(keys.checker());
                 keys.are_followed();
-                Some(Following::begin(fetch.clone(), endpoint, follower, self.clock.clone(), checker).await?)
+                Some(Following::begin(fetch, endpoint, follower, self.clock.clone(), Arc::clone(&keys)).await?)
             }
         };
         let names = (self.issuer.clone(), audience);
         let sessions = session.map(|endpoint| {
-            Arc::new(Sessions::new(fetch, endpoint, self.clock.clone(), names, self.cookies_fresh, following.clone()))
+            Arc::new(Sessions::new(own, endpoint, self.clock.clone(), names, self.cookies_fresh, following.clone()))
         });
         Ok(Verifier(Arc::new(Shared {
             keys,
@@ -197,13 +238,40 @@ impl Connect {
         let header = HeaderValue::try_from(format!("Bearer {credential}"));
         let mut credential = header.map_err(|_| ConnectError::Verifier("credential"))?;
         credential.set_sensitive(true);
-        Ok(Some(Follower { credential, name: self.name.clone(), bound: self.bound }))
+        Ok(Some(Follower {
+            credential,
+            name: self.name.clone(),
+            bound: self.bound,
+            #[cfg(feature = "serve")]
+            relayed: self.relayed,
+        }))
+    }
+}
+
+/// A relay that is followed.
+struct Relayed {
+    fetch: Fetch,
+    endpoint: Uri,
+    keys: Uri,
+}
+
+impl Relayed {
+    fn at(url: &str) -> Result<Self, ConnectError> {
+        let wrong = || ConnectError::Relay(url.to_owned());
+        let endpoint = issuer::origin(url).ok_or_else(wrong)?;
+        let keys = format!("{url}/keys").parse().map_err(|_| wrong())?;
+        Ok(Self { fetch: Fetch::new(&endpoint)?, endpoint, keys })
+    }
+
+    /// What there is of an issuer that cannot be reached.
+    fn as_issuer(&self) -> Issuer {
+        Issuer { jwks_uri: self.keys.clone(), session: None, revocations: None }
     }
 }
 
 /// Whether it is just as browsers write an origin (RFC 6454 §6.2).
 fn is_origin(text: &str) -> bool {
-    let uri = text.parse::<http::Uri>();
+    let uri = text.parse::<Uri>();
     let is_plain =
         !text.ends_with('/') && !text.bytes().any(|byte| byte.is_ascii_uppercase() || b"@?#".contains(&byte));
     is_plain && uri.is_ok_and(|uri| uri.scheme().is_some() && uri.path() == "/")

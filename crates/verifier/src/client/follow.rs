@@ -1,7 +1,10 @@
 //! Following the issuer's revocations: questions, which prove how much is known, and beside them a stream, which is quick.
 
+mod heard;
+
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
+use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
@@ -12,7 +15,10 @@ use tokio::time::timeout;
 
 use super::fetch::{Fetch, FetchError, Incoming};
 use super::issuer::ConnectError;
+use super::keys::Keys;
 use crate::clock::millis;
+#[cfg(feature = "serve")]
+use crate::feed::Onward;
 use crate::feed::{Frame, Frames, Freshness, Position, View, Watermark};
 use crate::{Checker, Clock};
 
@@ -24,7 +30,13 @@ pub(super) struct Following {
     name: Option<String>,
     clock: Clock,
     checker: Arc<Checker>,
-    freshness: Freshness,
+    keys: Arc<Keys>,
+    freshness: Arc<Freshness>,
+    /// What is served on to others.
+    #[cfg(feature = "serve")]
+    onward: Option<Onward>,
+    /// Since when nothing can have been withdrawn and forgotten again unheard, by the issuer's clock.
+    unbroken_since: AtomicI64,
     /// In milliseconds.
     bound: i64,
     position: Mutex<Option<Position>>,
@@ -62,19 +74,24 @@ impl Following {
     pub(super) async fn begin(
         fetch: Fetch,
         endpoint: Uri,
-        Follower { credential, name, bound }: Follower,
+        follower: Follower,
         clock: Clock,
-        checker: Arc<Checker>,
+        keys: Arc<Keys>,
     ) -> Result<Arc<Self>, ConnectError> {
+        let (freshness, checker) = (Arc::<Freshness>::default(), Arc::clone(keys.checker()));
         let following = Arc::new(Self {
             fetch,
             endpoint,
-            credential,
-            name,
+            #[cfg(feature = "serve")]
+            onward: follower.onward(&freshness, &clock, &checker),
+            unbroken_since: AtomicI64::new(i64::MIN),
+            credential: follower.credential,
+            name: follower.name,
             clock,
             checker,
-            freshness: Freshness::default(),
-            bound: millis(bound),
+            keys,
+            freshness,
+            bound: millis(follower.bound),
             position: Mutex::default(),
             news: Arc::default(),
             withdrawn: watch::Sender::new(()),
@@ -140,6 +157,12 @@ impl Following {
         if !applied.is_whole {
             return Err(Interrupted::Unknown);
         }
+        // Before it is known again, so that nobody is admitted who is then overlooked.
+        let before = self.freshness.at(asked).map(|view| View { now_ms: watermark.now_ms, ..view });
+        if self.note_silence(before) {
+            // One of them may have been withdrawn meanwhile, and that forgotten.
+            self.keys.distrust();
+        }
         self.freshness.learn(asked, watermark.view());
         Ok(())
     }
@@ -169,17 +192,31 @@ impl Following {
     /// Heeds what has come in. It goes on from a watermark only as long as everything before it was understood, so that what
     /// was not comes again.
     fn apply(&self, frames: &mut Frames, now: i64, applied: &mut Applied) {
+        #[cfg(feature = "serve")]
+        let mut onward = Vec::new();
         while let Some(frame) = frames.next(now) {
             match frame {
-                Frame::Entry(revocation) => {
+                Frame::Entry(mut revocation) => {
+                    self.outlive_keys(&mut revocation, now);
                     self.checker.revoked().insert(&revocation, now);
                     applied.is_news = true;
+                    #[cfg(feature = "serve")]
+                    if self.onward.is_some() {
+                        onward.push(revocation);
+                    }
                 }
-                Frame::Watermark(watermark) if applied.is_whole => self.go_on_from(&watermark),
+                Frame::Watermark(watermark) if applied.is_whole => {
+                    // Before anybody asks from there, and learns that there is nothing else.
+                    #[cfg(feature = "serve")]
+                    self.pass_on(&mut onward, now);
+                    self.go_on_from(&watermark);
+                }
                 Frame::Watermark(_) | Frame::End => {}
                 Frame::Unknown => applied.is_whole = false,
             }
         }
+        #[cfg(feature = "serve")]
+        self.pass_on(&mut onward, now);
         if applied.is_news {
             self.withdrawn.send_replace(());
         }
@@ -225,6 +262,9 @@ pub(super) struct Follower {
     pub(super) credential: HeaderValue,
     pub(super) name: Option<String>,
     pub(super) bound: Duration,
+    /// How many entries are kept to be served on.
+    #[cfg(feature = "serve")]
+    pub(super) relayed: Option<usize>,
 }
 
 /// Asks for as long as anybody needs to know.
@@ -237,11 +277,16 @@ async fn ask_on(following: Weak<Following>) {
                 pause = Pause::default();
                 if let Some(View { now_ms, .. }) = this.view() {
                     this.checker.revoked().expire(now_ms);
+                    #[cfg(feature = "serve")]
+                    if let Some(onward) = &this.onward {
+                        onward.expire(now_ms);
+                    }
                 }
                 this.pace()
             }
             Err(error) => {
                 tracing::warn!(%error, "the revocations could not be asked for");
+                this.note_silence(this.view());
                 pause.next(this.pace())
             }
         };

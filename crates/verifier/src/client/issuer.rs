@@ -65,6 +65,12 @@ pub enum ConnectError {
     /// A verifier's credential or name cannot be one.
     #[error("the {0} of the verifier cannot be one: `watchword verifier add NAME` prints a credential, `wwv_…`")]
     Verifier(&'static str),
+    /// Not a URL that a relay may have.
+    #[error(
+        "`{0}` cannot be a relay: it takes https, or http on this machine, with the path of its revocations, such as \
+         https://relay.example.org/revocations"
+    )]
+    Relay(String),
     /// The revocations cannot be followed.
     #[error("the issuer's revocations cannot be followed: {0}")]
     Feed(String),

@@ -32,12 +32,16 @@ pub(super) struct Keys {
     ended: watch::Sender<u64>,
     /// Whether somebody else lets the checker forget, by the issuer's clock.
     is_followed: AtomicBool,
+    /// When it was last heard that a key was withdrawn.
+    withdrawn_at: AtomicI64,
 }
 
 struct State {
     document: Bytes,
     /// When what is in use was asked for.
     asked_at: i64,
+    /// What was asked for before this moment is not to be used.
+    not_before: i64,
     /// Before when there is no use in trying.
     retry_at: i64,
     failures: u32,
@@ -79,12 +83,14 @@ impl Keys {
             state: Mutex::new(State {
                 document: answer.body,
                 asked_at,
+                not_before: i64::MIN,
                 retry_at: asked_at,
                 failures: 0,
                 is_fetching: false,
             }),
             ended: watch::Sender::new(0),
             is_followed: AtomicBool::new(false),
+            withdrawn_at: AtomicI64::new(i64::MIN),
         }))
     }
 
@@ -138,6 +144,36 @@ impl Keys {
         if self.renewals() == renewals { Looked::Unanswered } else { Looked::Renewed }
     }
 
+    /// The keys in use as they were published, for somebody who looks for one that he does not have; none if they may not be
+    /// believed any more. The issuer is asked at most once in [`UNKNOWN_KEY`].
+    #[cfg(feature = "serve")]
+    pub(super) async fn document(self: &Arc<Self>) -> Option<Bytes> {
+        // Whoever asks waits no longer than this process would for an answer.
+        let _ = timeout(MOMENT, self.look_again(self.renewals())).await;
+        let state = self.state();
+        // Not to those who may hear of it no more.
+        let is_withdrawn = state.asked_at <= self.withdrawn_at.load(Ordering::Acquire);
+        let is_stale = self.clock.elapsed_ms() >= state.asked_at.saturating_add(self.stale_ms);
+        (!is_withdrawn && !is_stale).then(|| state.document.clone())
+    }
+
+    /// It was just heard that a key was withdrawn, which may be one of these.
+    pub(super) fn note_withdrawal(&self) {
+        self.withdrawn_at.fetch_max(self.clock.elapsed_ms(), Ordering::AcqRel);
+    }
+
+    /// For how many milliseconds a key may be used after it was published last: here, and before that by whoever passed it on.
+    pub(super) fn longest_use_ms(&self) -> i64 {
+        self.stale_ms.saturating_mul(2)
+    }
+
+    /// Uses these keys no more until they have been fetched anew.
+    pub(super) fn distrust(&self) {
+        let mut state = self.state();
+        (state.asked_at, state.not_before) = (i64::MIN, self.clock.elapsed_ms());
+        self.due_at.store(i64::MIN, Ordering::Release);
+    }
+
     /// Seconds until there is use in trying again.
     pub(super) fn retry_after(&self) -> u32 {
         let wait = self.state().retry_at.saturating_sub(self.clock.elapsed_ms());
@@ -184,6 +220,10 @@ impl Keys {
                 state.document = answer.body;
                 state.asked_at = now;
                 state.failures = 0;
+                if now < state.not_before {
+                    state.asked_at = i64::MIN;
+                    return;
+                }
                 self.due_at.store(now.saturating_add(renewal_ms(answer.max_age, self.stale_ms)), Ordering::Release);
                 self.renewals.fetch_add(1, Ordering::AcqRel);
                 if !self.is_followed.load(Ordering::Acquire) {

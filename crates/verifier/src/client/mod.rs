@@ -5,6 +5,8 @@ mod fetch;
 mod follow;
 mod issuer;
 mod keys;
+#[cfg(feature = "serve")]
+mod relay;
 mod sessions;
 
 use std::fmt;
@@ -18,6 +20,8 @@ use token::Claims;
 pub use connect::Connect;
 pub use fetch::FetchError;
 pub use issuer::ConnectError;
+#[cfg(feature = "serve")]
+pub use relay::{Relay, RelayError};
 
 use crate::feed::View;
 use crate::web::{self, Presented};
@@ -125,7 +129,8 @@ impl Verifier {
     }
 
     /// Resolves when the session is withdrawn by which somebody was let in, so that what they left open, such as a
-    /// WebSocket, can be closed. Only while [following](Connect::follow); else it never does.
+    /// WebSocket, can be closed; and when that can no longer be known, because the issuer was silent for longer than it tells of
+    /// an entry, a quarter of an hour. Only while [following](Connect::follow); else it never does.
     pub async fn until_withdrawn(&self, who: &Authenticated) {
         let Some(following) = &self.0.following else { return std::future::pending().await };
         let claims = who.claims();
@@ -138,7 +143,7 @@ impl Verifier {
             client_id: None,
         };
         let mut changes = following.changes();
-        while !self.checker().revoked().is_revoked(&marks) {
+        while following.has_heard_all_since(claims.rat) && !self.checker().revoked().is_revoked(&marks) {
             if changes.changed().await.is_err() {
                 return;
             }

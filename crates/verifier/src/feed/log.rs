@@ -19,6 +19,8 @@ struct State {
     /// Whose numbers these are.
     source: String,
     seen: Seen,
+    /// The latest moment that entries were dropped at.
+    horizon: i64,
 }
 
 /// What is sent to somebody who asked.
@@ -61,9 +63,12 @@ impl Log {
     }
 
     /// What came since a position; everything, without one or with one that is none of this log. The knowledge of this log
-    /// is `age_ms` old, and no clock shows more than `now_ms`.
+    /// is `age_ms` old, and no clock shows more than `now_ms`; the answer says no less than the end of any entry that was
+    /// dropped.
     pub fn answer(&self, position: Option<&Position>, age_ms: i64, now_ms: i64) -> Answer {
         let state = self.read();
+        // Whoever hears of no entry must count what it stopped as expired.
+        let now_ms = now_ms.max(state.horizon);
         let since = position.and_then(|position| Seen::parse(position, &state.source)).unwrap_or_default();
         let (mut bytes, mut entries) = (Vec::new(), 0);
         for ((number, _), revocation) in state.entries.range((since.lowest_missing(), 0)..) {
@@ -93,7 +98,18 @@ impl Log {
 
     /// Drops what no longer matters.
     pub fn expire(&self, now_ms: i64) {
-        self.write().entries.retain(|_, revocation| revocation.keep_until() > now_ms);
+        let mut state = self.write();
+        state.horizon = state.horizon.max(now_ms);
+        state.entries.retain(|_, revocation| revocation.keep_until() > now_ms);
+    }
+
+    /// Takes entries back in whose place others were added.
+    #[cfg(feature = "serve")]
+    pub(super) fn drop_superseded(&self, numbers: &[u64]) {
+        let mut state = self.write();
+        for number in numbers {
+            state.entries.remove(&(*number, 0));
+        }
     }
 
     /// How many entries there are.

@@ -5,6 +5,10 @@
 mod frame;
 mod freshness;
 mod log;
+#[cfg(feature = "serve")]
+mod onward;
+#[cfg(feature = "serve")]
+mod question;
 mod seen;
 #[cfg(feature = "serve")]
 mod serve;
@@ -12,6 +16,10 @@ mod serve;
 pub use frame::{Frame, Frames, Position, Watermark};
 pub use freshness::{Freshness, View};
 pub use log::{Answer, Log};
+#[cfg(feature = "serve")]
+pub use onward::Onward;
+#[cfg(feature = "serve")]
+pub use question::Question;
 pub use seen::Seen;
 #[cfg(feature = "serve")]
 pub use serve::Feed;

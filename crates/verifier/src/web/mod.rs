@@ -6,6 +6,8 @@ mod extract;
 mod layer;
 mod presented;
 mod rejection;
+#[cfg(all(feature = "axum", feature = "serve"))]
+mod serve;
 mod site;
 
 #[cfg(feature = "tower")]

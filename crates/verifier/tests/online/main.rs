@@ -6,4 +6,5 @@ mod connecting;
 mod cookies;
 mod keys;
 mod protecting;
+mod relaying;
 mod support;

@@ -1,0 +1,77 @@
+//! What follows from what was heard, and from silence, beside that something is refused: others are told, keys are doubted.
+
+#[cfg(feature = "serve")]
+use std::collections::hash_map::RandomState;
+#[cfg(feature = "serve")]
+use std::hash::{BuildHasher, Hasher};
+#[cfg(feature = "serve")]
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+#[cfg(feature = "serve")]
+use super::Follower;
+use super::Following;
+use crate::feed::View;
+#[cfg(feature = "serve")]
+use crate::feed::{Feed, Freshness, Onward};
+#[cfg(feature = "serve")]
+use crate::{Checker, Clock};
+use crate::{Marks, Revocation};
+
+impl Following {
+    /// Whether all that was withdrawn after this moment of the issuer's clock was heard, or still will be.
+    pub(in crate::client) fn has_heard_all_since(&self, rat: i64) -> bool {
+        rat >= self.unbroken_since.load(Ordering::Acquire)
+    }
+
+    /// What is served on to others, if anything.
+    #[cfg(feature = "serve")]
+    pub(in crate::client) fn feed(&self) -> Option<&Arc<Feed>> {
+        self.onward.as_ref().map(Onward::feed)
+    }
+
+    /// Tells those who wait for a withdrawal if one may have been missed, because it was forgotten before it could be heard. Whether
+    /// that may be.
+    pub(super) fn note_silence(&self, view: Option<View>) -> bool {
+        let Some(View { now_ms, age_ms: SHORTEST_LIFE_MISSED.. }) = view else { return false };
+        self.unbroken_since.fetch_max(now_ms, Ordering::AcqRel);
+        self.withdrawn.send_replace(());
+        true
+    }
+
+    /// Keeps an entry about a key for as long as keys are used that were fetched before it was heard, even by way of others.
+    pub(super) fn outlive_keys(&self, revocation: &mut Revocation, now: i64) {
+        if let Revocation::Key { kid, keep_until } = revocation {
+            let nobody =
+                Marks { sid: [0; 16], user: None, uep: u64::MAX, rat: i64::MAX, kid: Some(kid), client_id: None };
+            if !self.checker.revoked().is_revoked(&nobody) {
+                self.keys.note_withdrawal();
+            }
+            *keep_until = (*keep_until).max(now.saturating_add(self.keys.longest_use_ms()));
+        }
+    }
+
+    /// Serves on what was heard.
+    #[cfg(feature = "serve")]
+    pub(super) fn pass_on(&self, heard: &mut Vec<Revocation>, now: i64) {
+        if let Some(onward) = &self.onward {
+            onward.hear(std::mem::take(heard), now);
+        }
+    }
+}
+
+#[cfg(feature = "serve")]
+impl Follower {
+    /// What is served on, if anything.
+    pub(super) fn onward(&self, freshness: &Arc<Freshness>, clock: &Clock, checker: &Checker) -> Option<Onward> {
+        let (freshness, clock) = (Arc::clone(freshness), clock.clone());
+        let leeway_seconds = checker.expectation().leeway_seconds();
+        let random = || RandomState::new().build_hasher().finish();
+        let source = format!("r{:016x}{:016x}", random(), random());
+        let known = move || freshness.at(clock.passed_ms());
+        self.relayed.map(|capacity| Onward::new(capacity, leeway_seconds, &source, known))
+    }
+}
+
+/// A silence of so many milliseconds may have hidden an entry: an issuer tells of it for the longest life of an access token at least.
+const SHORTEST_LIFE_MISSED: i64 = 900_001;
