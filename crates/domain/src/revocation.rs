@@ -1,5 +1,8 @@
 //! Revocations: what the system has been told to forget. All merge by maximum, so their order never matters.
 
+use std::fmt;
+use std::str::FromStr;
+
 use crate::{SessionId, Span, UnixMillis, UserId};
 
 /// One thing that no longer admits anybody.
@@ -42,4 +45,59 @@ pub struct Receipt {
     pub revoked_at: UnixMillis,
     /// The entries it left in the log; none if there was nothing left to end.
     pub revocations: Vec<Revocation>,
+    /// Where the last of them stands there: whoever has it has them all. `None` if there are none.
+    pub place: Option<Place>,
+}
+
+impl Receipt {
+    /// There was nothing left to end at this moment.
+    pub fn of_nothing(now: UnixMillis) -> Self {
+        Self { revoked_at: now, revocations: Vec::new(), place: None }
+    }
+}
+
+/// Where an entry stands in a log, by which it can be told whether somebody has heard of it. As text, such as `3f2a.751`, it
+/// is opaque to clients.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Whose numbers these are: those of another source mean nothing.
+    pub source: String,
+    /// The number of the entry.
+    pub number: u64,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.source, self.number)
+    }
+}
+
+impl FromStr for Place {
+    type Err = NotAPlace;
+
+    fn from_str(text: &str) -> Result<Self, NotAPlace> {
+        let (source, number) = text.split_once('.').ok_or(NotAPlace)?;
+        let is_source = (1..=64).contains(&source.len()) && source.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        let number = number.parse().map_err(|_| NotAPlace)?;
+        if is_source { Ok(Self { source: source.to_owned(), number }) } else { Err(NotAPlace) }
+    }
+}
+
+/// The text is no place in a log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("this is not a position in the log of revocations")]
+pub struct NotAPlace;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_is_read_back_and_nothing_else_is_one() {
+        let place = Place { source: "3f2a".to_owned(), number: 751 };
+        assert_eq!(place.to_string().parse(), Ok(place));
+        for text in ["", ".", "a.", ".1", "a.b", "a.-1", "a b.1", "a.1.2"] {
+            assert_eq!(text.parse::<Place>(), Err(NotAPlace), "{text}");
+        }
+    }
 }
