@@ -11,6 +11,7 @@ mod keys;
 mod migrate;
 mod output;
 mod progress;
+mod receipt;
 mod restore;
 mod serve;
 mod sessions;
@@ -86,7 +87,8 @@ enum Command {
     },
 }
 
-/// Runs the program. Exit code 0 is success, 1 is "no", 2 is a mistake on the command line.
+/// Runs the program. Exit code 0 is success, 1 is "no", 2 is a mistake on the command line, 3 is done although not everybody has
+/// acknowledged it.
 pub fn run() -> ExitCode {
     let line = CommandLine::parse();
     if let Err(error) = forbid_core_dumps() {

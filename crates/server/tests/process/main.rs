@@ -19,4 +19,5 @@ mod ledger;
 mod master_key;
 mod migrate;
 mod postgres;
+mod receipts;
 mod start_errors;

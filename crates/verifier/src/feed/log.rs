@@ -113,7 +113,8 @@ impl Log {
         let state = self.read();
         let Some(to) = Seen::parse(to, &state.source) else { return false };
         let from = from.and_then(|from| Seen::parse(from, &state.source)).unwrap_or_default();
-        let mut newer = state.entries.range((from.lowest_missing(), 0)..).rev();
+        let (begin, end) = (from.lowest_missing(), to.end());
+        let mut newer = state.entries.range((begin, 0)..(end.max(begin), 0)).rev();
         newer.any(|((number, _), _)| to.has(*number) && !from.has(*number))
     }
 
