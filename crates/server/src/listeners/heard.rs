@@ -56,7 +56,7 @@ impl Heard {
         if position.is_some() && self.steps.iter().all(|step| step.position != position) {
             let at = self.steps.partition_point(|step| step.at <= row.acknowledged_at);
             self.steps.insert(at, Step { position, at: row.acknowledged_at });
-            self.steps.truncate(STEPS);
+            self.steps.drain(..self.steps.len().saturating_sub(STEPS));
         }
         self.wrote(row);
     }
@@ -74,9 +74,7 @@ impl Heard {
                 self.steps.remove(at);
             }
         }
-        while self.steps.len() > STEPS {
-            self.steps.pop_front();
-        }
+        self.steps.drain(..self.steps.len().saturating_sub(STEPS));
     }
 
     /// What other nodes are to be told of it, if anything.
