@@ -1,7 +1,6 @@
 //! Revocations: what the system has been told to forget. All merge by maximum, so their order never matters.
 
 use std::fmt;
-use std::str::FromStr;
 
 use crate::{SessionId, Span, UnixMillis, UserId};
 
@@ -69,35 +68,5 @@ pub struct Place {
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}.{}", self.source, self.number)
-    }
-}
-
-impl FromStr for Place {
-    type Err = NotAPlace;
-
-    fn from_str(text: &str) -> Result<Self, NotAPlace> {
-        let (source, number) = text.split_once('.').ok_or(NotAPlace)?;
-        let is_source = (1..=64).contains(&source.len()) && source.bytes().all(|byte| byte.is_ascii_alphanumeric());
-        let number = number.parse().map_err(|_| NotAPlace)?;
-        if is_source { Ok(Self { source: source.to_owned(), number }) } else { Err(NotAPlace) }
-    }
-}
-
-/// The text is no place in a log.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("this is not a position in the log of revocations")]
-pub struct NotAPlace;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_place_is_read_back_and_nothing_else_is_one() {
-        let place = Place { source: "3f2a".to_owned(), number: 751 };
-        assert_eq!(place.to_string().parse(), Ok(place));
-        for text in ["", ".", "a.", ".1", "a.b", "a.-1", "a b.1", "a.1.2"] {
-            assert_eq!(text.parse::<Place>(), Err(NotAPlace), "{text}");
-        }
     }
 }

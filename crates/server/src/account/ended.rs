@@ -3,7 +3,7 @@
 use askama::Template;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
-use domain::revocation::Place;
+use domain::revocation::{Place, keep_until};
 use domain::{Session, SessionId, UnixMillis};
 use verifier::Revocation;
 
@@ -61,7 +61,9 @@ pub async fn page(
     app.memory.keep_up(&app.store, now).await?;
     // What other nodes have heard comes on top.
     let _ = app.listeners.read(&app.store, now).await;
-    let all = place(&app, &session).map(|place| app.listeners.acknowledgements(&place, now));
+    let is_remembered = now <= keep_until(ended_at);
+    let all =
+        is_remembered.then(|| place(&app, &session)).flatten().map(|place| app.listeners.acknowledgements(&place, now));
     let by = effective_by(&app, ended_at);
     let view = EndedPage {
         page: Base::of(&app, &headers, credential.cookie()),

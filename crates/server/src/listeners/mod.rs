@@ -27,6 +27,8 @@ pub struct Listeners {
     read: tokio::sync::Mutex<Option<Instant>>,
     waiters: Semaphore,
     is_stopping: AtomicBool,
+    /// When it was said last that there is no room for more names.
+    complained_at: Mutex<Option<UnixMillis>>,
 }
 
 /// Which process: the name of its credential, and what it calls itself.
@@ -76,6 +78,7 @@ impl Default for Listeners {
             read: tokio::sync::Mutex::default(),
             waiters: Semaphore::new(WAITERS),
             is_stopping: AtomicBool::new(false),
+            complained_at: Mutex::default(),
         }
     }
 }
@@ -85,8 +88,8 @@ impl Listeners {
     pub fn heard(&self, Asked { name, position, bound }: Asked, log: &Log, now: UnixMillis) {
         let mut known = self.known();
         if !known.contains_key(&name) && !has_room(&mut known, &name.verifier, now) {
-            tracing::warn!(verifier = name.verifier, "more processes follow by one credential than are told apart");
-            return;
+            drop(known);
+            return self.complain(&name.verifier, now);
         }
         let bound = bound.min(LONGEST_BOUND);
         let is_news = known.entry(name).or_insert_with(|| Heard::first(bound, now)).ask(position, bound, now, log);
@@ -163,6 +166,14 @@ impl Listeners {
         self.news.send_replace(());
     }
 
+    fn complain(&self, verifier: &str, now: UnixMillis) {
+        let mut said_at = self.complained_at.lock().unwrap_or_else(PoisonError::into_inner);
+        if said_at.is_none_or(|at| now.since(at) >= COMPLAIN_EVERY) {
+            *said_at = Some(now);
+            tracing::warn!(verifier, "more processes follow by one credential than are told apart");
+        }
+    }
+
     fn known(&self) -> MutexGuard<'_, BTreeMap<Name, Heard>> {
         // What is in it is whole after each statement.
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
@@ -201,6 +212,9 @@ const FORGOTTEN: Span = Span::minutes(5);
 
 /// How many processes are told apart that show one credential.
 const NAMES_OF_ONE: usize = 256;
+
+/// How often it is logged that there are more.
+const COMPLAIN_EVERY: Span = Span::minutes(1);
 
 /// How many calls may wait for acknowledgements at a time. More are answered without waiting.
 const WAITERS: usize = 64;

@@ -190,13 +190,13 @@ async fn the_page_of_an_ended_session_shows_who_refuses_it_and_later_who_came_la
         let a = follower.until_told("a", &a).await;
         follower.told("a", &a).await;
         let page = shown("1 of 2 connected programs by now").await;
-        assert_eq!(page.contains("orders · a</dt><dd>since 30 ms after the end</dd>"), is_admin, "{page}");
+        assert_eq!(page.contains("orders · a</dt><dd>from 30 ms after the end on</dd>"), is_admin, "{page}");
         assert_eq!(page.contains("orders · b</dt><dd>has not said so yet</dd>"), is_admin, "{page}");
         assert_eq!(page.contains("orders"), is_admin);
         server.wait(Span::seconds(6));
         let b = follower.until_told("b", &b).await;
         follower.told("b", &b).await;
-        shown("All 2 connected programs, since 6030 ms after the end").await;
+        shown("All 2 connected programs, the last of them from 6030 ms after the end on").await;
         assert_eq!(client.clone().bearer(&follower.credential).get(&path).await.status, StatusCode::UNAUTHORIZED);
         let meera = server.client().login("meera").await;
         assert_eq!(server.client().with(&meera).get(&path).await.status, StatusCode::NOT_FOUND);
