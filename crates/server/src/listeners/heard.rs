@@ -14,7 +14,7 @@ pub(super) struct Heard {
     pub(super) asked_at: UnixMillis,
     /// When it last asked this node.
     asked_here: Option<UnixMillis>,
-    /// With what it asked, oldest first; of those between which there was nothing to hear of, the first.
+    /// With what it asked, oldest first; of those that say the same of every entry, the first.
     steps: VecDeque<Step>,
     /// What other nodes can read.
     written: Option<Step>,
@@ -22,7 +22,7 @@ pub(super) struct Heard {
     settled: Option<u64>,
 }
 
-/// With which position it asked, and when.
+/// With which position it asked, and when. Without one it is a process that has just begun, and knows nothing.
 #[derive(Clone)]
 struct Step {
     position: Option<Position>,
@@ -35,16 +35,20 @@ impl Heard {
         Self { bound, asked_at: now, asked_here: None, steps: VecDeque::new(), written: None, settled: None }
     }
 
-    /// Takes note of a question to this node; whether it may acknowledge something.
-    pub(super) fn ask(&mut self, position: Option<Position>, bound: Span, now: UnixMillis, log: &Log) -> bool {
+    /// Takes note that it is there, and asks this node.
+    pub(super) fn meet(&mut self, bound: Span, now: UnixMillis) {
         (self.bound, self.asked_here) = (bound, Some(now));
         self.asked_at = self.asked_at.max(now);
-        let is_new = position.is_some() && self.steps.back().is_none_or(|last| last.position != position);
-        if is_new {
-            self.steps.push_back(Step { position, at: now });
-            self.thin(log, now);
+    }
+
+    /// Takes note of a question; whether it may acknowledge something.
+    pub(super) fn ask(&mut self, position: Option<Position>, now: UnixMillis, log: &Log) -> bool {
+        if self.steps.back().is_some_and(|last| last.position == position) {
+            return false;
         }
-        is_new
+        self.steps.push_back(Step { position, at: now });
+        self.thin(log, now);
+        true
     }
 
     /// Takes note of what another node has heard.
@@ -52,10 +56,13 @@ impl Heard {
         if row.asked_at >= self.asked_at {
             (self.bound, self.asked_at) = (row.bound, row.asked_at);
         }
-        let position = row.position.as_deref().and_then(Position::parse);
-        if position.is_some() && self.steps.iter().all(|step| step.position != position) {
-            let at = self.steps.partition_point(|step| step.at <= row.acknowledged_at);
-            self.steps.insert(at, Step { position, at: row.acknowledged_at });
+        let step = Step { position: row.position.as_deref().and_then(Position::parse), at: row.acknowledged_at };
+        let after = self.steps.partition_point(|known| known.at <= step.at);
+        let is_same = |known: &Step| known.position == step.position;
+        if let Some(next) = self.steps.get_mut(after).filter(|next| is_same(next)) {
+            next.at = step.at;
+        } else if !after.checked_sub(1).is_some_and(|before| is_same(&self.steps[before])) {
+            self.steps.insert(after, step);
             self.steps.drain(..self.steps.len().saturating_sub(STEPS));
         }
         self.wrote(row);
@@ -70,7 +77,7 @@ impl Heard {
                 continue;
             }
             left -= 1;
-            if !tells_between(log, &self.steps[at - 1], &self.steps[at]) {
+            if !differ(log, &self.steps[at - 1], &self.steps[at]) {
                 self.steps.remove(at);
             }
         }
@@ -92,7 +99,7 @@ impl Heard {
         }
         let steps = self.steps.make_contiguous();
         let since = steps.last().map(|last| {
-            let same = steps.iter().rev().take_while(|step| !tells_between(log, step, last));
+            let same = steps.iter().rev().take_while(|step| !differ(log, step, last));
             same.last().unwrap_or(last)
         });
         Some(Listener {
@@ -108,7 +115,7 @@ impl Heard {
     fn has_heard_more(&mut self, log: &Log) -> bool {
         let grown = log.grown();
         let (Some(last), false) = (self.steps.back(), self.settled == Some(grown)) else { return false };
-        if self.written.as_ref().is_some_and(|written| tells_between(log, written, last)) {
+        if self.written.as_ref().is_some_and(|written| differ(log, written, last)) {
             return true;
         }
         if last.position.as_ref().is_some_and(|position| !log.has_news_since(position)) {
@@ -140,8 +147,11 @@ impl Heard {
     }
 }
 
-fn tells_between(log: &Log, from: &Step, to: &Step) -> bool {
-    to.position.as_ref().is_some_and(|to| log.tells_between(from.position.as_ref(), to))
+/// Whether there is an entry of which one of two says that it is known, and the other does not.
+fn differ(log: &Log, one: &Step, other: &Step) -> bool {
+    let tells =
+        |from: &Step, to: &Step| to.position.as_ref().is_some_and(|to| log.tells_between(from.position.as_ref(), to));
+    tells(one, other) || tells(other, one)
 }
 
 /// Most steps that are remembered of one listener.

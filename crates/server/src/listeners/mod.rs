@@ -44,7 +44,7 @@ pub struct Name {
 pub struct Asked {
     /// Who asks.
     pub name: Name,
-    /// Up to where it knows everything. `None`: it says nothing about that.
+    /// Up to where it knows everything. `None`: it knows nothing yet.
     pub position: Option<Position>,
     /// For how long it accepts what it hears nothing of.
     pub bound: Span,
@@ -86,17 +86,27 @@ impl Default for Listeners {
 impl Listeners {
     /// Takes note of a question. `log` is what this node tells.
     pub fn heard(&self, Asked { name, position, bound }: Asked, log: &Log, now: UnixMillis) {
+        if self.meet(name, bound, now, |heard| heard.ask(position, now, log)) == Some(true) {
+            self.news.send_replace(());
+        }
+    }
+
+    /// Takes note that somebody is there, who does not say what it knows.
+    pub fn met(&self, name: Name, bound: Span, now: UnixMillis) {
+        self.meet(name, bound, now, |_| ());
+    }
+
+    fn meet<R>(&self, name: Name, bound: Span, now: UnixMillis, and: impl FnOnce(&mut Heard) -> R) -> Option<R> {
         let mut known = self.known();
         if !known.contains_key(&name) && !has_room(&mut known, &name.verifier, now) {
             drop(known);
-            return self.complain(&name.verifier, now);
+            self.complain(&name.verifier, now);
+            return None;
         }
         let bound = bound.min(LONGEST_BOUND);
-        let is_news = known.entry(name).or_insert_with(|| Heard::first(bound, now)).ask(position, bound, now, log);
-        drop(known);
-        if is_news {
-            self.news.send_replace(());
-        }
+        let heard = known.entry(name).or_insert_with(|| Heard::first(bound, now));
+        heard.meet(bound, now);
+        Some(and(heard))
     }
 
     /// What other nodes have yet to be told, and forgets those who have long stopped asking. See [`Self::wrote`].

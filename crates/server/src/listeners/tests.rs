@@ -10,8 +10,8 @@ fn after(seconds: i64) -> UnixMillis {
 }
 
 /// As of somebody who has seen everything below a number.
-fn at(below: u64) -> Option<Position> {
-    Some(Seen::below(below).position("db"))
+fn at(below: u64) -> Position {
+    Seen::below(below).position("db")
 }
 
 fn place(number: u64) -> Place {
@@ -25,7 +25,9 @@ fn name(instance: &str) -> Name {
 /// A log with entries of these numbers.
 fn log(numbers: &[u64]) -> Log {
     let log = Log::default();
-    numbers.iter().for_each(|number| extend(&log, *number));
+    for number in numbers {
+        extend(&log, *number);
+    }
     log
 }
 
@@ -39,6 +41,11 @@ impl Listeners {
         self.heard(Asked { name: name(instance), position, bound: USUAL_BOUND }, log, now);
     }
 
+    /// Reads what another node has written.
+    fn take(&self, row: &Listener) {
+        self.known().entry(Name::of(row)).or_insert_with(|| Heard::first(row.bound, row.asked_at)).learn(row);
+    }
+
     fn acknowledged(&self, number: u64, now: UnixMillis) -> Vec<Option<UnixMillis>> {
         self.acknowledgements(&place(number), now).into_iter().map(|one| one.at).collect()
     }
@@ -47,11 +54,11 @@ impl Listeners {
 #[test]
 fn an_acknowledgement_is_dated_by_the_first_question_that_says_so() {
     let (listeners, log) = (Listeners::default(), log(&[7, 20]));
-    listeners.ask("a", at(7), &log, T0);
+    listeners.ask("a", Some(at(7)), &log, T0);
     assert_eq!(listeners.acknowledged(7, T0), [None]);
     // Numbers go on, as on PostgreSQL with every transaction.
     for second in 1..=300 {
-        listeners.ask("a", at(7 + second as u64), &log, after(second));
+        listeners.ask("a", Some(at(7 + second as u64)), &log, after(second));
     }
     assert_eq!(listeners.acknowledged(7, after(300)), [Some(after(1))]);
     assert_eq!(listeners.acknowledged(20, after(300)), [Some(after(14))]);
@@ -64,18 +71,47 @@ fn an_acknowledgement_is_dated_by_the_first_question_that_says_so() {
 #[test]
 fn who_goes_back_has_not_acknowledged() {
     let (listeners, log) = (Listeners::default(), log(&[7]));
-    listeners.ask("a", at(8), &log, T0);
-    listeners.ask("a", at(7), &log, after(1));
+    listeners.ask("a", Some(at(8)), &log, T0);
+    listeners.ask("a", Some(at(7)), &log, after(1));
     assert_eq!(listeners.acknowledged(7, after(1)), [None], "two processes go by one name, and one does not know it");
-    listeners.ask("a", at(8), &log, after(2));
+    listeners.ask("a", Some(at(8)), &log, after(2));
     assert_eq!(listeners.acknowledged(7, after(2)), [Some(after(2))]);
+}
+
+#[test]
+fn a_process_that_begins_anew_has_acknowledged_nothing() {
+    let (listeners, log) = (Listeners::default(), log(&[7]));
+    listeners.ask("a", Some(at(8)), &log, T0);
+    listeners.met(name("a"), USUAL_BOUND, after(1));
+    assert_eq!(listeners.acknowledged(7, after(1)), [Some(T0)], "a stream says nothing");
+    listeners.ask("a", None, &log, after(2));
+    assert_eq!(listeners.acknowledged(7, after(2)), [None]);
+    listeners.ask("a", Some(at(8)), &log, after(3));
+    assert_eq!(listeners.acknowledged(7, after(3)), [Some(after(3))]);
+}
+
+#[test]
+fn other_nodes_are_told_who_went_back_or_began_anew() {
+    let log = log(&[7]);
+    let [here, there] = [Listeners::default(), Listeners::default()];
+    for (second, position) in [(0, Some(at(8))), (1, Some(at(7))), (2, Some(at(8))), (3, None), (4, Some(at(8)))] {
+        here.ask("a", position.clone(), &log, after(second));
+        let due = here.due(&log, after(second));
+        here.wrote(&due);
+        for row in &due {
+            there.take(row);
+        }
+        let known = position.filter(|known| *known == at(8)).map(|_| after(second));
+        assert_eq!(there.acknowledged(7, after(second)), [known], "{second}");
+        assert_eq!(here.acknowledged(7, after(second)), [known], "{second}");
+    }
 }
 
 #[test]
 fn who_has_not_asked_for_long_counts_no_more_unless_it_has_acknowledged() {
     let (listeners, log) = (Listeners::default(), log(&[7]));
-    listeners.ask("a", at(7), &log, T0);
-    listeners.ask("b", at(8), &log, T0);
+    listeners.ask("a", Some(at(7)), &log, T0);
+    listeners.ask("b", Some(at(8)), &log, T0);
     assert_eq!(listeners.acknowledged(7, after(10)), [None, Some(T0)]);
     assert_eq!(listeners.acknowledged(7, after(11)), [Some(T0)]);
     assert_eq!(listeners.connected(after(11)), []);
@@ -105,17 +141,17 @@ fn other_nodes_are_told_when_there_was_something_to_acknowledge_and_else_now_and
         let row = |row: Listener| (row.position, row.acknowledged_at, row.asked_at);
         due.into_iter().map(row).collect::<Vec<_>>()
     };
-    let text = |below| at(below).map(|position| position.as_str().to_owned());
+    let text = |below| Some(at(below).as_str().to_owned());
     listeners.ask("a", None, &log, T0);
     assert_eq!(written(T0), [(None, T0, T0)]);
-    listeners.ask("a", at(8), &log, after(1));
+    listeners.ask("a", Some(at(8)), &log, after(1));
     assert_eq!(written(after(1)), [(text(8), after(1), after(1))]);
-    listeners.ask("a", at(9), &log, after(2));
+    listeners.ask("a", Some(at(9)), &log, after(2));
     assert_eq!(written(after(2)), [], "nothing was between the two");
-    listeners.ask("a", at(10), &log, after(4));
+    listeners.ask("a", Some(at(10)), &log, after(4));
     assert_eq!(written(after(4)), [(text(8), after(1), after(4))], "it is still there");
     // This node reads of the entry later than the listener has heard of it elsewhere.
-    listeners.ask("a", at(12), &log, after(5));
+    listeners.ask("a", Some(at(12)), &log, after(5));
     assert_eq!(written(after(5)), []);
     extend(&log, 11);
     assert_eq!(written(after(5)), [(text(12), after(5), after(5))]);
@@ -126,11 +162,11 @@ fn other_nodes_are_told_when_there_was_something_to_acknowledge_and_else_now_and
 fn what_another_node_has_heard_counts_as_if_it_were_heard_here() {
     let log = log(&[7]);
     let [here, there] = [Listeners::default(), Listeners::default()];
-    there.ask("a", at(7), &log, T0);
-    there.ask("a", at(8), &log, after(1));
-    here.ask("a", at(7), &log, T0);
+    there.ask("a", Some(at(7)), &log, T0);
+    there.ask("a", Some(at(8)), &log, after(1));
+    here.ask("a", Some(at(7)), &log, T0);
     let [row] = &there.due(&log, after(1))[..] else { panic!("one is due") };
-    here.known().get_mut(&name("a")).unwrap().learn(row);
+    here.take(row);
     assert_eq!(here.acknowledged(7, after(1)), [Some(after(1))]);
     assert_eq!(here.due(&log, after(1)), [], "it has gone on to ask another node");
 }

@@ -81,8 +81,7 @@ pub async fn stream(
 ) -> Result<Answer<Body>, Failure> {
     let Heard { position, name, bound, .. } = question.heard(follower)?;
     // It is there. What it knows, its questions say.
-    let asked = Asked { name, position: None, bound };
-    app.listeners.heard(asked, app.memory.feed().log(), app.clock.now());
+    app.listeners.met(name, bound, app.clock.now());
     if !app.memory.is_ready(app.clock.now()) {
         return Err(NOT_READY);
     }
