@@ -14,13 +14,14 @@ use crate::support::{BOUND, Front};
 async fn follow(front: Arc<Front>, credential: String, name: &'static str) {
     let mut position: Option<Position> = None;
     loop {
-        let since = position.iter().map(|position| format!("&position={}", position.as_str())).collect::<String>();
+        let since = position.map(|position| format!("&position={}", position.as_str())).unwrap_or_default();
         let request = Request::get(format!("/revocations?wait=1000&name={name}{since}"))
             .header(header::AUTHORIZATION, format!("Bearer {credential}"))
             .body(Body::empty())
             .unwrap();
         let response = front.send(request, ([192, 0, 2, 7], 40_000).into()).await;
         assert_eq!(response.status(), StatusCode::OK);
+        position = None;
         let mut frames = Frames::default();
         frames.push(&response.into_body().collect().await.unwrap().to_bytes());
         while let Some(frame) = frames.next(0) {
