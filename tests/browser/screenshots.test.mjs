@@ -15,7 +15,7 @@ const SIZES = [{ width: 390, height: 844 }, { width: 1280, height: 800 }];
 it("every page fits its screen", { timeout: 180_000 }, async (t) => {
   mkdirSync(FOLDER, { recursive: true });
   const [server, empty, strict] = [
-    await running(t),
+    await running(t, { verifiers: ["orders"] }),
     await running(t, { accounts: {} }),
     await running(t, { settings: { THROTTLE_ACCOUNT_BURST: "1" } }),
   ];
@@ -59,9 +59,18 @@ it("every page fits its screen", { timeout: 180_000 }, async (t) => {
   await shoot("dashboard");
   await page.goto(`${server.url}/account/sessions`);
   await shoot("devices");
+  for (const name of ["orders-1", "orders-2"]) await follow(server, name);
   await page.locator("ul.devices > li").last().getByRole("button").click();
   await page.getByText("One session was ended.").waitFor();
   await shoot("devices-ended");
+  await follow(server, "orders-1", await follow(server, "orders-1"));
+  await page.getByRole("link", { name: "who refuses it" }).click();
+  await page.getByText("1 of 2 connected programs by now").waitFor();
+  await shoot("session-ended");
+  await follow(server, "orders-2", await follow(server, "orders-2"));
+  await page.getByRole("link", { name: "Look again" }).click();
+  await page.getByText("All 2 connected programs").waitFor();
+  await shoot("session-ended-everywhere");
   await page.goto(server.url);
   await shoot("home-member");
   await page.goto(`${server.url}/nowhere`);
@@ -72,6 +81,18 @@ it("every page fits its screen", { timeout: 180_000 }, async (t) => {
   await shoot("logged-out");
   assertQuiet(page);
 });
+
+/** Asks for revocations as a process of this name; the position that it has then. */
+async function follow({ url, credentials }, name, position) {
+  const question = new URLSearchParams({ name, ...(position && { position }) });
+  const answer = await fetch(`${url}/revocations?${question}`, { headers: { authorization: `Bearer ${credentials.orders}` } });
+  assert.equal(answer.status, 200);
+  const bytes = Buffer.from(await answer.arrayBuffer());
+  let at = 0;
+  // The watermark is the last frame, and its position comes behind an age and a time.
+  while (bytes[at] !== 0x10) at += 3 + bytes.readUInt16BE(at + 1);
+  return bytes.toString("ascii", at + 3 + 4 + 8);
+}
 
 async function photograph(page, name) {
   for (const viewport of SIZES) {

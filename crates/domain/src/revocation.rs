@@ -1,5 +1,7 @@
 //! Revocations: what the system has been told to forget. All merge by maximum, so their order never matters.
 
+use std::fmt;
+
 use crate::{SessionId, Span, UnixMillis, UserId};
 
 /// One thing that no longer admits anybody.
@@ -42,4 +44,29 @@ pub struct Receipt {
     pub revoked_at: UnixMillis,
     /// The entries it left in the log; none if there was nothing left to end.
     pub revocations: Vec<Revocation>,
+    /// Where the last of them stands there: whoever has it has them all. `None` if there are none.
+    pub place: Option<Place>,
+}
+
+impl Receipt {
+    /// There was nothing left to end at this moment.
+    pub fn of_nothing(now: UnixMillis) -> Self {
+        Self { revoked_at: now, revocations: Vec::new(), place: None }
+    }
+}
+
+/// Where an entry stands in a log, by which it can be told whether somebody has heard of it. As text, such as `3f2a.751`, it
+/// is opaque to clients.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Whose numbers these are: those of another source mean nothing.
+    pub source: String,
+    /// The number of the entry.
+    pub number: u64,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.source, self.number)
+    }
 }

@@ -12,9 +12,11 @@ use store::Store;
 use crate::clock::Clock;
 use crate::config::{Config, PublicUrl};
 use crate::keyring::Keyring;
+use crate::listeners::Listeners;
 use crate::memory::Memory;
 use crate::passwords::Passwords;
 use crate::proofs::CookieNames;
+use crate::traffic::Traffic;
 
 /// A handle to everything a handler needs; a handler asks for it by type.
 #[derive(Clone)]
@@ -26,6 +28,10 @@ pub struct Shared {
     pub store: Store,
     /// Which credentials stand, answered from memory.
     pub memory: Memory,
+    /// Who follows the revocations, and up to where.
+    pub listeners: Listeners,
+    /// What goes out to them, and which credentials were judged.
+    pub traffic: Arc<Traffic>,
     /// Every key.
     pub keys: Keyring,
     /// The clock.
@@ -80,7 +86,18 @@ impl App {
         let memory = Memory::recall(&config, &public_url, &keys, &store, &clock).await?;
         let passwords = Passwords::new(&config.passwords);
         let cookies = CookieNames::of(&public_url);
-        Ok(Self(Arc::new(Shared { store, memory, keys, clock, passwords, config, public_url, cookies })))
+        Ok(Self(Arc::new(Shared {
+            store,
+            memory,
+            listeners: Listeners::default(),
+            traffic: Arc::default(),
+            keys,
+            clock,
+            passwords,
+            config,
+            public_url,
+            cookies,
+        })))
     }
 }
 

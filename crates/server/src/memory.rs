@@ -88,6 +88,11 @@ impl Memory {
         self.freshness.at(now.0).is_some()
     }
 
+    /// How many milliseconds old the knowledge of the revocations is, if there is any.
+    pub fn age(&self, now: UnixMillis) -> Option<i64> {
+        self.freshness.at(now.0).map(|view| view.age_ms)
+    }
+
     /// What others are told of the revocations.
     pub fn feed(&self) -> &Arc<Feed> {
         &self.feed

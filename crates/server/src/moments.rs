@@ -11,6 +11,12 @@ pub fn moment(at: UnixMillis) -> String {
         .map_or_else(|_| "never".to_owned(), |t| t.strftime("%Y-%m-%d %H:%M UTC").to_string())
 }
 
+/// For example `2026-11-23 14:05:07 UTC`.
+pub fn second(at: UnixMillis) -> String {
+    Timestamp::from_millisecond(at.0)
+        .map_or_else(|_| "never".to_owned(), |t| t.strftime("%Y-%m-%d %H:%M:%S UTC").to_string())
+}
+
 /// For example `just now`, `5 minutes ago` or `3 days ago`.
 pub fn ago(at: UnixMillis, now: UnixMillis) -> String {
     let span = now.since(at);
@@ -33,6 +39,11 @@ impl When {
     /// As [`ago`].
     pub fn ago(at: UnixMillis, now: UnixMillis) -> Self {
         Self { at, words: ago(at, now) }
+    }
+
+    /// As [`second`].
+    pub fn to_the_second(at: UnixMillis) -> Self {
+        Self { at, words: second(at) }
     }
 
     /// As [`moment`].

@@ -9,8 +9,8 @@ use axum::routing::{any, delete, get, post};
 use crate::app::App;
 use crate::failure::{Failure, page_or_problem};
 use crate::{
-    account, api_docs, dashboard, forward_auth, health, home, layout, login, logout, metadata, published_keys, refresh,
-    revocation_feed, session_api, setup, signup,
+    account, api_docs, dashboard, forward_auth, health, home, layout, login, logout, metadata, metrics, published_keys,
+    refresh, revocation_feed, session_api, setup, signup,
 };
 
 /// The whole surface of the server.
@@ -39,6 +39,7 @@ fn pages() -> Router<App> {
         .route("/setup/{secret}", get(setup::page).post(setup::submit))
         .route("/dashboard", get(dashboard::show))
         .route("/account/sessions", get(account::page))
+        .route("/account/sessions/{session_id}", get(account::ended_page))
         .route("/account/sessions/{session_id}/end", post(account::end_one))
         .route("/account/sessions/end-others", post(account::end_others))
         .route("/account/sessions/end-all", post(account::end_all))
@@ -76,6 +77,15 @@ fn ops() -> Router<App> {
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
         .route("/health/seen", get(health::seen))
+}
+
+/// What the other listener answers, if there is one.
+pub fn metrics(app: &App) -> Router {
+    Router::new()
+        .route("/metrics", get(metrics::show))
+        .fallback(async || StatusCode::NOT_FOUND)
+        .layer(DefaultBodyLimit::max(0))
+        .with_state(app.clone())
 }
 
 /// The largest body that any URL takes, in bytes.

@@ -132,7 +132,7 @@ impl Store {
                 return Ok(ended);
             }
             let known = sql.one("select 1 from users where user_id = $1", &[&user_id.0], |_| Ok(())).await?;
-            Ok(known.map(|()| Receipt { revoked_at: now, revocations: Vec::new() }))
+            Ok(known.map(|()| Receipt::of_nothing(now)))
         })
         .await
     }

@@ -150,8 +150,8 @@ pub(crate) async fn end_below_epoch(
 ) -> Result<Receipt, Error> {
     end_of_user(sql, user_id, why, keep.now).await?;
     let revocations = vec![Revocation { revoked: Revoked::Epoch(user_id, epoch), keep_until: keep.until }];
-    revocations::insert(sql, &revocations).await?;
-    Ok(Receipt { revoked_at: keep.now, revocations })
+    let place = revocations::insert(sql, &revocations).await?;
+    Ok(Receipt { revoked_at: keep.now, revocations, place })
 }
 
 async fn end_of_user(sql: Sql<'_>, user_id: UserId, why: EndedWhy, now: UnixMillis) -> Result<Vec<SessionId>, Error> {
@@ -166,6 +166,6 @@ async fn end_of_user(sql: Sql<'_>, user_id: UserId, why: EndedWhy, now: UnixMill
 async fn log(sql: Sql<'_>, ended: &[SessionId], keep: Keep) -> Result<Receipt, Error> {
     let entry = |id: &SessionId| Revocation { revoked: Revoked::Session(*id), keep_until: keep.until };
     let revocations: Vec<_> = ended.iter().map(entry).collect();
-    revocations::insert(sql, &revocations).await?;
-    Ok(Receipt { revoked_at: keep.now, revocations })
+    let place = revocations::insert(sql, &revocations).await?;
+    Ok(Receipt { revoked_at: keep.now, revocations, place })
 }

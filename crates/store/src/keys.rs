@@ -130,8 +130,8 @@ impl Store {
             sql.run(erase, &[&kid, &Vec::new()]).await?;
             let successor = if state == KeyState::Active { Some(succeed(sql, &stand_in, now).await?) } else { None };
             let revocations = vec![Revocation { revoked: Revoked::Key(kid.clone()), keep_until }];
-            revocations::insert(sql, &revocations).await?;
-            Ok(Some(KeyRevoked { receipt: Receipt { revoked_at: now, revocations }, successor }))
+            let place = revocations::insert(sql, &revocations).await?;
+            Ok(Some(KeyRevoked { receipt: Receipt { revoked_at: now, revocations, place }, successor }))
         })
         .await
     }

@@ -46,6 +46,12 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../migrations/sqlite/0006_verifiers.sql"),
         postgres: include_str!("../migrations/postgres/0006_verifiers.sql"),
     },
+    Migration {
+        number: 7,
+        name: "listeners",
+        sqlite: include_str!("../migrations/sqlite/0007_listeners.sql"),
+        postgres: include_str!("../migrations/postgres/0007_listeners.sql"),
+    },
 ];
 
 /// The number of the last one that this version knows.

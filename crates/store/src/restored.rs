@@ -78,6 +78,8 @@ async fn forget_offers(sql: Sql<'_>) -> Result<(), Error> {
 /// A position in the log that was reached since must come before what is new, and is not one of this log any more. On
 /// PostgreSQL that is the number of a transaction: one of another cluster may never be reached in this one.
 async fn read_on(sql: Sql<'_>) -> Result<(), Error> {
+    // They followed the log as it was.
+    sql.run("delete from listeners", &[]).await?;
     if let Sql::Postgres(_) = sql {
         sql.run("update revocations set xid = pg_current_xact_id()", &[]).await?;
         // Whoever reads the log next draws anew.

@@ -1,7 +1,8 @@
 //! The log of what must be forgotten, and reading on in it without missing anything.
 
-use domain::revocation::{Revocation, Revoked};
+use domain::revocation::{Place, Revocation, Revoked};
 use domain::{SessionId, UnixMillis, UserId};
+use futures_util::future::try_join;
 
 use crate::datum::Value;
 use crate::postgres::Session;
@@ -62,6 +63,10 @@ impl Position {
 /// Most entries in one answer.
 const LIMIT: i64 = 10_000;
 
+/// Draws what tells the numbers of this life of PostgreSQL from those of earlier ones.
+const DRAW: &str = "insert into log_life (only_one, drawn) values (1, (random() * 9007199254740991)::bigint)
+    on conflict (only_one) do nothing";
+
 /// A snapshot that sees nothing.
 const NOTHING: &str = "1:1:";
 
@@ -76,9 +81,7 @@ impl Store {
                 if let Some(news) = by_snapshot(sql, &at, session.born()).await? {
                     return Ok(news);
                 }
-                let draw = "insert into log_life (only_one, drawn) values (1, (random() * 9007199254740991)::bigint)
-                    on conflict (only_one) do nothing";
-                sql.run(draw, &[]).await?;
+                sql.run(DRAW, &[]).await?;
                 by_snapshot(sql, &at, session.born()).await?.ok_or(Error::broken("log_life stays empty"))
             }
         })
@@ -169,8 +172,8 @@ async fn by_snapshot(sql: Sql<'_>, at: &At, connection: u64) -> Result<Option<Ne
     Ok(Some(News { revocations, numbers, source: format!("{source:x}"), position: Position(at), has_more }))
 }
 
-/// Adds to the log what this transaction revokes.
-pub(crate) async fn insert(sql: Sql<'_>, revocations: &[Revocation]) -> Result<(), Error> {
+/// Adds to the log what this transaction revokes. Where the last of it stands there; `None` if it is nothing.
+pub(crate) async fn insert(sql: Sql<'_>, revocations: &[Revocation]) -> Result<Option<Place>, Error> {
     let mut entries = Vec::with_capacity(revocations.len());
     for Revocation { revoked, keep_until } in revocations {
         let (kind, key, value) = match revoked {
@@ -182,10 +185,32 @@ pub(crate) async fn insert(sql: Sql<'_>, revocations: &[Revocation]) -> Result<(
     }
     let rows: Vec<[&dyn Value; 4]> =
         entries.iter().map(|(kind, key, value, until)| [kind as _, key as _, value as _, until as _]).collect();
-    if !rows.is_empty() {
-        sql.note_revocation();
-    }
-    sql.run_each("insert into revocations (kind, key, value, keep_until) values ($1, $2, $3, $4)", &rows).await
+    let Some((last, others)) = rows.split_last() else { return Ok(None) };
+    sql.note_revocation();
+    let insert = "insert into revocations (kind, key, value, keep_until) values ($1, $2, $3, $4)";
+    let place = sql.either(
+        "insert into revocations (kind, key, value, keep_until) values ($1, $2, $3, $4)
+        returning seq, (select value from meta where name = 'revocations_source')",
+        "insert into revocations (kind, key, value, keep_until) values ($1, $2, $3, $4)
+        returning xid::text::bigint, (select drawn from log_life)",
+    );
+    let place = sql.one(place, last, |row| Ok((number(row.take()?)?, row.take::<Option<i64>>()?)));
+    // On SQLite they are added in this order, and on PostgreSQL all have the number of the transaction.
+    let ((), placed) = try_join(sql.run_each(insert, others), place).await?;
+    let (number, source) = placed.ok_or(Error::broken("an entry of the log was not added"))?;
+    let source = match source {
+        Some(source) => source,
+        None => draw(sql).await?,
+    };
+    Ok(Some(Place { source: format!("{source:x}"), number }))
+}
+
+/// Whose numbers those of the log are, where nobody has asked since PostgreSQL recovered from a crash.
+async fn draw(sql: Sql<'_>) -> Result<i64, Error> {
+    let Sql::Postgres(_) = sql else { return Err(Error::broken("meta lacks revocations_source")) };
+    sql.run(DRAW, &[]).await?;
+    let drawn = sql.one("select drawn from log_life", &[], |row| row.take()).await?;
+    drawn.ok_or(Error::broken("log_life stays empty"))
 }
 
 fn number(stored: i64) -> Result<u64, Error> {

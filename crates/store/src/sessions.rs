@@ -104,12 +104,13 @@ impl Store {
             }
             throttles::refund(sql, &new.refund, new.now).await?;
             let keep = Keep { until: new.keep_until, now: new.now };
-            let mut replaced = Receipt { revoked_at: new.now, revocations: Vec::new() };
+            let mut replaced = Receipt::of_nothing(new.now);
             if let Some(old) = new.replaces.filter(|old| *old != new.session_id) {
-                replaced.revocations = endings::end(sql, old, EndedWhy::Replaced, keep).await?.revocations;
+                replaced = endings::end(sql, old, EndedWhy::Replaced, keep).await?;
             }
             let gave_way = endings::make_room(sql, new.user_id, new.session_id, keep).await?;
             replaced.revocations.extend(gave_way.revocations);
+            replaced.place = gave_way.place.or(replaced.place);
             let live = find(sql, new.session_id).await?.ok_or_else(|| Error::broken("a new session is missing"))?;
             Ok(Some(Opened { live, replaced: Some(replaced).filter(|receipt| !receipt.revocations.is_empty()) }))
         })

@@ -4,7 +4,7 @@ use domain::revocation::{Receipt, Revocation, Revoked};
 use domain::{EndedWhy, SessionId, Span, UnixMillis};
 
 use crate::sql::Sql;
-use crate::{Error, Store, postgres, revocations};
+use crate::{Error, Store, listeners, postgres, revocations};
 
 /// What one sweep did.
 #[derive(Clone, Debug)]
@@ -21,6 +21,8 @@ pub struct Swept {
     pub throttles: usize,
     /// How many expired setup offers were deleted.
     pub offers: usize,
+    /// How many listeners were deleted that have long stopped asking.
+    pub listeners: usize,
 }
 
 /// Most rows of each kind per sweep, so that no request waits long behind one.
@@ -33,7 +35,8 @@ const KEEP: Span = Span::minutes(17);
 
 impl Store {
     /// Ends the sessions past a deadline and deletes those ended longer ago than `keep_ended`, the revocations past
-    /// their `keep_until`, the throttles that are free and the setup offers that expired: of each at most 1000.
+    /// their `keep_until`, the throttles that are free, the setup offers that expired and the listeners that are gone: of
+    /// most kinds at most 1000.
     pub async fn sweep(&self, now: UnixMillis, keep_ended: Span) -> Result<Swept, Error> {
         self.write(async move |sql| {
             postgres::sweep_marks(sql).await?;
@@ -63,6 +66,7 @@ impl Store {
                     )
                     .await?,
                 offers: sql.run("delete from setup_offers where expires_at <= $1", &[&now.0]).await?,
+                listeners: listeners::sweep(sql, now).await?,
             })
         })
         .await
@@ -107,6 +111,6 @@ async fn expire(sql: Sql<'_>, now: UnixMillis) -> Result<Receipt, Error> {
             },
         )
         .await?;
-    revocations::insert(sql, &ended).await?;
-    Ok(Receipt { revoked_at: now, revocations: ended })
+    let place = revocations::insert(sql, &ended).await?;
+    Ok(Receipt { revoked_at: now, revocations: ended, place })
 }

@@ -30,8 +30,11 @@ impl Store {
 
     /// Removes one. False if there is none of this name.
     pub async fn remove_verifier(&self, name: String) -> Result<bool, Error> {
-        self.write(async move |sql| Ok(sql.run("delete from verifiers where name = $1", &[&name.as_str()]).await? == 1))
-            .await
+        self.write(async move |sql| {
+            sql.run("delete from listeners where verifier = $1", &[&name.as_str()]).await?;
+            Ok(sql.run("delete from verifiers where name = $1", &[&name.as_str()]).await? == 1)
+        })
+        .await
     }
 
     /// All of them, by name.

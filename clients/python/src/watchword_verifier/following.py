@@ -222,7 +222,8 @@ class Following:
     def _url(self, suffix: str, wait: float = 0.0) -> str:
         # No cache on the way may answer for the issuer.
         fresh = secrets.token_hex(8)
-        url = f"{self._endpoint}{suffix}?wait={round(wait * 1_000)}&fresh={fresh}&name={self._name}"
+        wait_ms = round(wait * 1_000)
+        url = f"{self._endpoint}{suffix}?wait={wait_ms}&bound={self.bound_ms}&fresh={fresh}&name={self._name}"
         return url if self._position is None else f"{url}&position={self._position}"
 
     def _ask_on(self) -> None:

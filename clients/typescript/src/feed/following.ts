@@ -185,6 +185,7 @@ export class Following {
     // No cache on the way may answer for the issuer.
     url.searchParams.set("fresh", Math.random().toString(36).slice(2));
     if (suffix === "") url.searchParams.set("wait", String(Math.floor(waitMs)));
+    url.searchParams.set("bound", String(Math.floor(this.#follower.boundMs)));
     if (name !== undefined) url.searchParams.set("name", name);
     if (this.#position !== undefined) url.searchParams.set("position", this.#position);
     const headers = { authorization: `Bearer ${credential}` };

@@ -1,5 +1,7 @@
 //! The list of a user's devices, and ending one, the others, or all.
 
+mod ended;
+
 use askama::Template;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{AppendHeaders, IntoResponse, Redirect, Response};
@@ -13,6 +15,8 @@ use crate::layout::Base;
 use crate::moments::When;
 use crate::proofs::{Authenticated, InPath, InQuery, Pressed};
 
+pub use ended::page as ended_page;
+
 #[derive(Template)]
 #[template(path = "account/sessions.html")]
 struct SessionsPage {
@@ -20,6 +24,14 @@ struct SessionsPage {
     sessions: Vec<Row>,
     notice: Option<String>,
     thefts: Vec<Theft>,
+    lately: Vec<Lately>,
+}
+
+/// A session that the user has ended a moment ago.
+struct Lately {
+    session_id: String,
+    device: String,
+    ended: When,
 }
 
 /// A session that ended because a used refresh token came back.
@@ -75,7 +87,14 @@ pub async fn page(
         ended: When::ago(session.ended.map_or(session.seen_at, |(at, _)| at), now),
     };
     let thefts = ended.into_iter().map(theft).collect();
-    let view = SessionsPage { page: Base::of(&app, &headers, credential.cookie()), sessions, notice, thefts };
+    let ended = app.store.sessions_ended(user_id, EndedWhy::EndedByUser, now - FOLLOWED_FOR).await?;
+    let lately = |session: domain::Session| Lately {
+        session_id: session.session_id.to_string(),
+        device: domain::device::name(&session.user_agent),
+        ended: When::ago(session.ended.map_or(session.seen_at, |(at, _)| at), now),
+    };
+    let lately = ended.into_iter().map(lately).collect();
+    let view = SessionsPage { page: Base::of(&app, &headers, credential.cookie()), sessions, notice, thefts, lately };
     Ok(view.page.respond(StatusCode::OK, &view))
 }
 
@@ -101,6 +120,9 @@ pub async fn end_all(app: App, Pressed(known): Pressed) -> Result<Response, Fail
     let forget = AppendHeaders([(header::SET_COOKIE, app.cookies.clear_session())]);
     Ok((forget, Redirect::to("/login")).into_response())
 }
+
+/// How long the page leads to who refuses what was ended.
+const FOLLOWED_FOR: Span = Span::minutes(15);
 
 /// How long the page tells of a theft.
 const TOLD_FOR: Span = Span::days(14);

@@ -10,6 +10,7 @@ use store::{NewUser, Store};
 use zeroize::Zeroizing;
 
 use super::output::{json, line, table};
+use super::receipt::told;
 use super::start::{account, existing, open, wrong};
 use crate::app::StartError;
 use crate::clock::Clock;
@@ -45,6 +46,9 @@ pub enum User {
     Disable {
         /// Username or e-mail address
         name: String,
+        /// Wait until every connected verifier refuses them, and say since when; the exit code is 3 if one is late
+        #[arg(long)]
+        wait: bool,
     },
     /// Let somebody log in again
     Enable {
@@ -58,6 +62,10 @@ pub enum User {
         /// Roles, separated by spaces or commas; none takes all away
         #[arg(value_delimiter = ',')]
         roles: Vec<String>,
+        /// Wait until every connected verifier refuses what was issued before, and say since when; the exit code is 3 if one
+        /// is late
+        #[arg(long)]
+        wait: bool,
     },
     /// Replace somebody's password and end all of their sessions
     SetPassword {
@@ -66,6 +74,10 @@ pub enum User {
         /// Read the password from standard input, up to the end of the first line; else one is generated and printed
         #[arg(long)]
         password_stdin: bool,
+        /// Wait until every connected verifier refuses what was issued before, and say since when; the exit code is 3 if one
+        /// is late
+        #[arg(long)]
+        wait: bool,
     },
 }
 
@@ -87,18 +99,30 @@ pub async fn run(command: User, config: &Config) -> Result<ExitCode, StartError>
         _ => existing(config).await?,
     };
     let desk = Desk::over(store, config).await?;
-    match command {
+    let (receipt, waits) = match command {
         User::Add { name, email, roles, password_stdin, json } => {
             desk.add(&name, email.as_deref(), &roles, password_stdin, json).await?;
+            (None, false)
         }
-        User::List { json } => desk.list(json).await?,
-        User::Disable { name } => desk.set_disabled(&name, true).await?,
-        User::Enable { name } => desk.set_disabled(&name, false).await?,
-        User::SetRoles { name, roles } => desk.set_roles(&name, &roles).await?,
-        User::SetPassword { name, password_stdin } => desk.set_password(&name, password_stdin).await?,
+        User::List { json } => {
+            desk.list(json).await?;
+            (None, false)
+        }
+        User::Disable { name, wait } => (Some(desk.set_disabled(&name, true).await?), wait),
+        User::Enable { name } => (Some(desk.set_disabled(&name, false).await?), false),
+        User::SetRoles { name, roles, wait } => (Some(desk.set_roles(&name, &roles).await?), wait),
+        User::SetPassword { name, password_stdin, wait } => {
+            (Some(desk.set_password(&name, password_stdin).await?), wait)
+        }
+    };
+    let mut code = ExitCode::SUCCESS;
+    if let Some(receipt) = receipt.filter(|_| waits) {
+        let told = told(&receipt, waits, config, &desk.store, &desk.clock).await?;
+        told.print();
+        code = told.code();
     }
     desk.store.close().await;
-    Ok(ExitCode::SUCCESS)
+    Ok(code)
 }
 
 /// What an administrator at the command line works with.
@@ -171,7 +195,7 @@ impl Desk {
         Ok(())
     }
 
-    async fn set_disabled(&self, name: &str, disabled: bool) -> Result<(), StartError> {
+    async fn set_disabled(&self, name: &str, disabled: bool) -> Result<Receipt, StartError> {
         let account = account(&self.store, name).await?;
         let now = self.clock.now();
         let receipt = self.store.set_disabled(account.user_id, disabled, keep_until(now), now).await?;
@@ -179,7 +203,7 @@ impl Desk {
         said(receipt, &account, word)
     }
 
-    async fn set_roles(&self, name: &str, roles: &[String]) -> Result<(), StartError> {
+    async fn set_roles(&self, name: &str, roles: &[String]) -> Result<Receipt, StartError> {
         let account = account(&self.store, name).await?;
         let roles = parse_roles(roles)?;
         let now = self.clock.now();
@@ -187,16 +211,16 @@ impl Desk {
         said(receipt, &account, &format!("has the roles: {roles}; all of their sessions are over"))
     }
 
-    async fn set_password(&self, name: &str, password_stdin: bool) -> Result<(), StartError> {
+    async fn set_password(&self, name: &str, password_stdin: bool) -> Result<Receipt, StartError> {
         let account = account(&self.store, name).await?;
         let (hash, generated) = self.password(password_stdin, &account.username, account.email.as_ref()).await?;
         let now = self.clock.now();
         let receipt = self.store.set_password(account.user_id, hash, keep_until(now), now).await?;
-        said(receipt, &account, "has a new password; all of their sessions are over")?;
+        let receipt = said(receipt, &account, "has a new password; all of their sessions are over")?;
         if let Some(password) = generated {
             line(format!("Password: {password}"));
         }
-        Ok(())
+        Ok(receipt)
     }
 
     /// The password's hash, and the password itself if it was generated here.
@@ -238,10 +262,10 @@ fn parse_roles(roles: &[String]) -> Result<Roles, StartError> {
     Roles::parse(roles.iter().flat_map(|role| role.split_whitespace())).map_err(wrong)
 }
 
-fn said(receipt: Option<Receipt>, account: &Account, what: &str) -> Result<(), StartError> {
-    receipt.ok_or_else(|| wrong("the account was deleted meanwhile"))?;
+fn said(receipt: Option<Receipt>, account: &Account, what: &str) -> Result<Receipt, StartError> {
+    let receipt = receipt.ok_or_else(|| wrong("the account was deleted meanwhile"))?;
     line(format!("{} {what}.", account.username));
-    Ok(())
+    Ok(receipt)
 }
 
 impl Row {

@@ -13,6 +13,7 @@ mod migrate;
 mod output;
 mod progress;
 mod relay;
+mod receipt;
 mod restore;
 mod serve;
 mod sessions;
@@ -93,7 +94,8 @@ enum Command {
     },
 }
 
-/// Runs the program. Exit code 0 is success, 1 is "no", 2 is a mistake on the command line.
+/// Runs the program. Exit code 0 is success, 1 is "no", 2 is a mistake on the command line, 3 is done although not everybody has
+/// acknowledged it.
 pub fn run() -> ExitCode {
     let line = CommandLine::parse();
     if let Err(error) = forbid_core_dumps() {

@@ -20,6 +20,9 @@ pub async fn run(config: Config, env: Vec<(String, String)>) -> Result<ExitCode,
         line(format!("Public URL   {url}"));
     }
     line(format!("Database     {database}"));
+    if let Some(address) = server.metrics_bound {
+        line(format!("Metrics      http://{address}/metrics"));
+    }
     if let Some(link) = setup::offer(&server.app).await? {
         line(
             "\nThere is no administrator yet. This link creates the first one; it works once, for 24 hours at most:\n",

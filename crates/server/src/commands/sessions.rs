@@ -7,6 +7,7 @@ use domain::{EndedWhy, Session, SessionId};
 use serde::Serialize;
 
 use super::output::{json, line, table};
+use super::receipt::{Told, told};
 use super::start::{account, existing, wrong};
 use crate::app::StartError;
 use crate::clock::Clock;
@@ -31,6 +32,9 @@ pub enum SessionCommand {
         /// End all sessions of this user instead
         #[arg(long)]
         user: Option<String>,
+        /// Wait until every connected verifier refuses it, and say since when; the exit code is 3 if one is late
+        #[arg(long)]
+        wait: bool,
         /// Print JSON
         #[arg(long)]
         json: bool,
@@ -51,7 +55,8 @@ struct Row {
 #[derive(Serialize)]
 struct Ended {
     ended: usize,
-    revoked_at: i64,
+    #[serde(flatten)]
+    receipt: Told,
 }
 
 pub async fn run(command: SessionCommand, config: &Config) -> Result<ExitCode, StartError> {
@@ -75,7 +80,7 @@ pub async fn run(command: SessionCommand, config: &Config) -> Result<ExitCode, S
             }
             ExitCode::SUCCESS
         }
-        SessionCommand::End { session_id, user: name, json: as_json } => {
+        SessionCommand::End { session_id, user: name, wait, json: as_json } => {
             let keep_until = keep_until(now);
             let why = EndedWhy::EndedByAdmin;
             let receipt = match (session_id, name) {
@@ -89,14 +94,19 @@ pub async fn run(command: SessionCommand, config: &Config) -> Result<ExitCode, S
                 (None, None) => return Err(wrong("name a session, or a user with --user")),
             };
             let ended = receipt.revocations.len();
-            if as_json {
-                json(&Ended { ended, revoked_at: receipt.revoked_at.0 });
-            } else if ended == 0 {
+            if !as_json && ended == 0 {
                 line("There was nothing to end: no such session is live.");
-            } else {
+            } else if !as_json {
                 line("Ended. A running server refuses its cookie and tokens within 100 ms.");
             }
-            if ended == 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+            let receipt = told(&receipt, wait, config, &store, &clock).await?;
+            let code = receipt.code();
+            if as_json {
+                json(&Ended { ended, receipt });
+            } else {
+                receipt.print();
+            }
+            if ended == 0 { ExitCode::FAILURE } else { code }
         }
     };
     store.close().await;

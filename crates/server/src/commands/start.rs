@@ -8,6 +8,7 @@ use domain::{Account, LoginName};
 use store::{OpenError, Options, Store};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::Notify;
 use tracing_subscriber::EnvFilter;
 
 use crate::app::{App, StartError};
@@ -21,7 +22,10 @@ pub struct Server {
     pub app: App,
     /// Where it listens.
     pub bound: SocketAddr,
+    /// Where it answers with metrics, if anywhere.
+    pub metrics_bound: Option<SocketAddr>,
     listener: TcpListener,
+    metrics: Option<TcpListener>,
     stop: Signals,
 }
 
@@ -40,15 +44,21 @@ impl Server {
             // Judged before anything is made.
             config.tokens.secret(env)?;
         }
-        let listener = serve::bind(config.listen.0).await?;
-        let bound = listener.local_addr().map_err(|e| StartError::System(e.to_string()))?;
+        let listener = serve::bind("listen", config.listen.0).await?;
+        let address = |listener: &TcpListener| listener.local_addr().map_err(|e| StartError::System(e.to_string()));
+        let bound = address(&listener)?;
+        let metrics = match config.metrics_listen {
+            Some(listen) => Some(serve::bind("metrics_listen", listen.0).await?),
+            None => None,
+        };
+        let metrics_bound = metrics.as_ref().map(address).transpose()?;
         let store = open(&config).await?;
         let started = async {
             let clock = Clock::of(&store).await?;
             App::start(config, env, store.clone(), clock, bound).await
         };
         match started.await {
-            Ok(app) => Ok(Self { app, bound, listener, stop }),
+            Ok(app) => Ok(Self { app, bound, metrics_bound, listener, metrics, stop }),
             Err(error) => {
                 store.close().await;
                 Err(error)
@@ -69,8 +79,19 @@ impl Server {
             }
             // Else these requests would never finish.
             self.app.memory.feed().stop();
+            self.app.listeners.stop();
         };
-        serve::serve(self.listener, routes::routes(&self.app), stop).await;
+        let stopped = Notify::new();
+        let serving = async {
+            serve::serve(self.listener, routes::routes(&self.app), stop).await;
+            stopped.notify_one();
+        };
+        let watching = async {
+            if let Some(listener) = self.metrics {
+                serve::serve(listener, routes::metrics(&self.app), stopped.notified()).await;
+            }
+        };
+        tokio::join!(serving, watching);
         drop(jobs);
         if let Some(why) = gone {
             self.app.store.close().await;

@@ -34,6 +34,10 @@ pub use tokens::Tokens;
 pub struct Config {
     /// Where to listen, such as `127.0.0.1:8080`.
     pub listen: Listen,
+    /// Where to answer `GET /metrics`, such as `127.0.0.1:9464`; nowhere unless set. Whoever reaches it learns the names of
+    /// verifiers and how much goes on, and no secret.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub metrics_listen: Option<Listen>,
     /// The database: a SQLite file, such as `sqlite:watchword.db`, or a PostgreSQL server, as `postgres://…`.
     pub database: Database,
     /// Most requests that share one commit of the database; 1 gives each a commit of its own, which is slower.
@@ -166,6 +170,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             listen: Listen::default(),
+            metrics_listen: None,
             database: Database::of_file("watchword.db"),
             group_commit: 256,
             public_url: None,

@@ -76,6 +76,7 @@ const NOT_KEYS: [&str; 5] = [
 /// Every key, spelled out because optional ones have no default to be found by. A test holds it against [`Config`].
 pub(super) const KEYS: &[&[&str]] = &[
     &["listen"],
+    &["metrics_listen"],
     &["database"],
     &["group_commit"],
     &["public_url"],

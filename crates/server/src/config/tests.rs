@@ -138,6 +138,7 @@ fn a_guessable_hs256_secret_is_refused() {
 fn every_key_can_be_set_by_a_variable() {
     let full = Config {
         public_url: Some(PublicUrl::try_from("https://login.example.org".to_owned()).unwrap()),
+        metrics_listen: Some(Listen::default()),
         master_key_file: Some("k".into()),
         tokens: Tokens { audience: Some("a".into()), secret_file: Some("s".into()), ..Tokens::default() },
         ..Config::default()

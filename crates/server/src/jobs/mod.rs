@@ -15,6 +15,7 @@ pub fn start(app: &App) -> JoinSet<()> {
     let mut jobs = JoinSet::new();
     jobs.spawn(keep_time(app.clone(), ticks(LOOK)));
     jobs.spawn(learn(app.clone(), POLL));
+    jobs.spawn(pass_on(app.clone(), ticks(POLL)));
     jobs.spawn(rotate(app.clone(), ticks(POLL)));
     jobs.spawn(write_behind(app.clone(), ticks(WRITE_BEHIND)));
     jobs.spawn(sweep(app.clone(), ticks(SWEEP)));
@@ -25,6 +26,16 @@ pub fn start(app: &App) -> JoinSet<()> {
 pub async fn write_seen(app: &App) -> Result<(), store::Error> {
     let touched = app.memory.take_touched();
     if touched.is_empty() { Ok(()) } else { app.store.touch(touched, app.config.session.idle).await }
+}
+
+/// Writes what listeners have acknowledged, as far as other nodes have to know by now.
+pub async fn write_listeners(app: &App) -> Result<(), store::Error> {
+    let due = app.listeners.due(app.memory.feed().log(), app.clock.now());
+    if !due.is_empty() {
+        app.store.note_listeners(due.clone()).await?;
+        app.listeners.wrote(&due);
+    }
+    Ok(())
 }
 
 /// Learns which keys there are by now, and makes, activates or drops one if that is due.
@@ -81,6 +92,23 @@ async fn keep_time(app: App, mut ticks: Interval) {
             );
         }
         was_off = off.is_some();
+    }
+}
+
+/// Tells other nodes what listeners have acknowledged here, and learns from them who is connected there.
+async fn pass_on(app: App, mut ticks: Interval) {
+    let (mut quiet_until, mut read_at) = (UnixMillis(0), UnixMillis(0));
+    loop {
+        ticks.tick().await;
+        let mut outcome = write_listeners(&app).await;
+        let now = app.clock.now();
+        if now.since(read_at) >= READ_LISTENERS {
+            read_at = now;
+            outcome = outcome.and(app.listeners.read(&app.store, now).await);
+        }
+        if now >= quiet_until && report("listeners", outcome).is_none() {
+            quiet_until = now + COMPLAIN_EVERY;
+        }
     }
 }
 
@@ -142,7 +170,10 @@ const LOOK: Duration = Duration::from_secs(1);
 /// tokens elsewhere on this machine, or compares logs, does.
 pub const CLOCK_OFF: Span = Span::seconds(5);
 
-/// How often trouble with the keys is logged while it lasts.
+/// How often it is read who is connected to other nodes: so late may a receipt be with counting on a longer bound of theirs.
+const READ_LISTENERS: Span = Span::seconds(1);
+
+/// How often trouble with keys and listeners is logged while it lasts.
 const COMPLAIN_EVERY: Span = Span::minutes(1);
 
 /// How often `seen_at` is written.

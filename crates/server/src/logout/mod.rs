@@ -6,6 +6,7 @@ use axum::extract::Request;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{AppendHeaders, IntoResponse, Redirect, Response};
 use domain::SessionId;
+use domain::revocation::Receipt;
 use serde::{Deserialize, Serialize};
 use token::RefreshToken;
 use utoipa::ToSchema;
@@ -15,15 +16,16 @@ use crate::endings;
 use crate::failure::{Failure, Problem};
 use crate::layout::Base;
 use crate::proofs::{Authenticated, Credential, InQuery, NoFields, Posted, Wants, bearer};
+use crate::receipts::{ReceiptView, Waiting};
 
 /// What a logout did.
 #[derive(Serialize, ToSchema)]
 pub struct LoggedOut {
     /// Whether there was still a session to end.
     ended: bool,
-    /// When it ended, in unix milliseconds.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    revoked_at: Option<i64>,
+    /// Only if there was.
+    #[serde(flatten)]
+    receipt: Option<ReceiptView>,
     /// In words.
     message: &'static str,
 }
@@ -56,12 +58,13 @@ pub async fn page(InQuery(asked): InQuery<Asked>, headers: HeaderMap, app: App) 
     description = "Ends the session of the credential: its cookie, its refresh token and its access tokens. Send the \
                    access token or the refresh token as Bearer, or the session cookie with X-CSRF-Token. Logging out \
                    twice is harmless and says so.",
+    params(Waiting),
     security(("access_token" = []), ("refresh_token" = []), ("session_cookie" = [])),
     responses(
         (status = 200, description = "There is no such session any more", body = LoggedOut),
         (status = 403, description = "A cookie without its CSRF token", body = Problem, content_type = "application/problem+json"),
     ))]
-pub async fn submit(app: App, request: Request) -> Result<Response, Failure> {
+pub async fn submit(app: App, InQuery(waiting): InQuery<Waiting>, request: Request) -> Result<Response, Failure> {
     let headers = request.headers().clone();
     let wants = Wants::of(&headers);
     let by_token = !matches!(bearer(&headers), Ok(None));
@@ -76,7 +79,7 @@ pub async fn submit(app: App, request: Request) -> Result<Response, Failure> {
         None => None,
     };
     let is_ambiguous = !by_token && app.cookies.is_ambiguous(&headers);
-    let message = match (ended, named) {
+    let message = match (&ended, named) {
         (Some(_), _) => LOGGED_OUT,
         (None, None) if by_token => "That token names no session here; nothing was ended.",
         (None, None) if is_ambiguous => "Two session cookies were sent, so nothing was ended.",
@@ -92,7 +95,15 @@ pub async fn submit(app: App, request: Request) -> Result<Response, Failure> {
         }
         Wants::Page if ended.is_some() => (forget, Redirect::to("/logout")).into_response(),
         Wants::Page => (forget, Redirect::to("/logout?already=true")).into_response(),
-        Wants::Data => (forget, Json(LoggedOut { ended: ended.is_some(), revoked_at: ended, message })).into_response(),
+        Wants::Data => {
+            let is_over = ended.is_some();
+            let receipt = match ended {
+                // Whose session it was decides nothing: names are for administrators who are still logged in.
+                Some(receipt) => Some(ReceiptView::of(&app, &receipt, waiting, &[]).await),
+                None => None,
+            };
+            (forget, Json(LoggedOut { ended: is_over, receipt, message })).into_response()
+        }
     })
 }
 
@@ -129,13 +140,13 @@ async fn prove_intent(request: Request, app: &App) -> Result<(), Failure> {
     Posted::<NoFields>::from_request(request, app).await.map(drop)
 }
 
-async fn end(session_id: SessionId, app: &App) -> Result<Option<i64>, Failure> {
+async fn end(session_id: SessionId, app: &App) -> Result<Option<Receipt>, Failure> {
     let receipt = endings::logout(app, session_id).await?;
     if receipt.revocations.is_empty() {
         return Ok(None);
     }
     tracing::info!(%session_id, "logout");
-    Ok(Some(receipt.revoked_at.0))
+    Ok(Some(receipt))
 }
 
 const LOGGED_OUT: &str = "You are logged out.";

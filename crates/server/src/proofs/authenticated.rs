@@ -12,6 +12,7 @@ use super::csrf::Csrf;
 use crate::app::App;
 use crate::failure::Failure;
 use crate::memory::{Denied, Known};
+use crate::traffic::add;
 
 /// A request whose credential has been checked against the memory.
 ///
@@ -80,6 +81,17 @@ impl Credential {
 
     /// The credential of a request. An `Authorization` header decides alone; only without one is the cookie looked at.
     pub async fn of(headers: &HeaderMap, app: &App) -> Result<Option<Self>, Failure> {
+        let judged = Self::judge(headers, app).await;
+        match &judged {
+            Ok(Some(_)) => add(&app.traffic.accepted),
+            Err(Failure::Unauthenticated(Some(_))) => add(&app.traffic.refused),
+            Err(Failure::Unavailable { .. }) => add(&app.traffic.unsure),
+            _ => {}
+        }
+        judged
+    }
+
+    async fn judge(headers: &HeaderMap, app: &App) -> Result<Option<Self>, Failure> {
         if let Some(token) = bearer(headers)? {
             let check = || app.memory.by_token(token, app.clock.now(), Bearer::of);
             let mut verified = check();

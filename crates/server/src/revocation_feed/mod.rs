@@ -4,16 +4,18 @@ mod credential;
 
 use std::time::Duration;
 
-use axum::body::{Body, Bytes};
+use axum::body::Body;
 use axum::http::StatusCode;
 use axum::http::header::{self, HeaderName};
-use futures_util::StreamExt;
+use domain::Span;
 use serde::Deserialize;
 use verifier::feed::{Feed, Position};
 
 use crate::app::App;
 use crate::failure::{Failure, Problem};
+use crate::listeners::{Asked, Name, USUAL_BOUND};
 use crate::proofs::InQuery;
+use crate::traffic;
 
 pub use credential::{Follower, is_name, new_credential};
 
@@ -29,6 +31,9 @@ pub struct Question {
     /// What the process that asks calls itself, for people: 1 to 64 letters, digits and `-._`.
     #[param(example = "orders-1")]
     name: Option<String>,
+    /// For how many milliseconds the process accepts what it hears nothing of, on whichever of its routes that is longest; else
+    /// 5,000. Receipts count on it.
+    bound: Option<u64>,
     /// Whatever was in no question before, so that no cache on the way answers.
     #[serde(rename = "fresh")]
     #[param(rename = "fresh", example = "173209")]
@@ -46,16 +51,16 @@ type Answer<T> = ([(HeaderName, &'static str); 1], T);
         (status = 200, description = "Frames", content_type = "application/vnd.watchword.revocations"),
         (status = 400, description = "A parameter is none", body = Problem, content_type = "application/problem+json"),
         (status = 401, description = "Not the credential of a verifier", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "This node does not know enough itself", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "This node does not know enough itself, or is sending as many long answers as it may", body = Problem, content_type = "application/problem+json"),
     ))]
-pub async fn ask(
-    follower: Follower,
-    InQuery(question): InQuery<Question>,
-    app: App,
-) -> Result<Answer<Vec<u8>>, Failure> {
-    let Asked { position, wait } = question.heard(&follower)?;
-    let answer = app.memory.feed().answer(position.as_ref(), wait).await.ok_or(NOT_READY)?;
-    Ok(([FRAMES], answer.bytes))
+pub async fn ask(follower: Follower, InQuery(question): InQuery<Question>, app: App) -> Result<Answer<Body>, Failure> {
+    let Heard { position, wait, name, bound } = question.heard(follower)?;
+    let asked = Asked { name, position: position.clone(), bound };
+    app.listeners.heard(asked, app.memory.feed().log(), app.clock.now());
+    let feed = app.memory.feed();
+    let long = app.traffic.admit(feed.log(), position.as_ref())?;
+    let answer = feed.answer(position.as_ref(), wait).await.ok_or(NOT_READY)?;
+    Ok(([FRAMES], app.traffic.answer(answer.bytes, long)))
 }
 
 /// `GET /revocations/stream`: the same, and what comes after it as it comes.
@@ -67,30 +72,36 @@ pub async fn ask(
         (status = 200, description = "Frames", content_type = "application/vnd.watchword.revocations"),
         (status = 400, description = "A parameter is none", body = Problem, content_type = "application/problem+json"),
         (status = 401, description = "Not the credential of a verifier", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "This node does not know enough itself", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "This node does not know enough itself, or is sending as many long answers as it may", body = Problem, content_type = "application/problem+json"),
     ))]
 pub async fn stream(
     follower: Follower,
     InQuery(question): InQuery<Question>,
     app: App,
 ) -> Result<Answer<Body>, Failure> {
-    let Asked { position, .. } = question.heard(&follower)?;
+    let Heard { position, name, bound, .. } = question.heard(follower)?;
+    // It is there. What it knows, its questions say.
+    app.listeners.met(name, bound, app.clock.now());
     if !app.memory.is_ready(app.clock.now()) {
         return Err(NOT_READY);
     }
-    let stream = app.memory.feed().clone().stream(position, STREAM_LIFETIME);
-    Ok(([FRAMES], Body::from_stream(stream.map(Ok::<Bytes, std::convert::Infallible>))))
+    let feed = app.memory.feed();
+    let long = app.traffic.admit(feed.log(), position.as_ref())?;
+    let frames = feed.clone().stream(position, STREAM_LIFETIME);
+    Ok(([FRAMES], traffic::stream(&app.traffic, frames, long)))
 }
 
 /// A question that can be answered.
-struct Asked {
+struct Heard {
     position: Option<Position>,
     wait: Duration,
+    name: Name,
+    bound: Span,
 }
 
 impl Question {
     /// What is asked, if it can be.
-    fn heard(self, follower: &Follower) -> Result<Asked, Failure> {
+    fn heard(self, Follower { name: verifier }: Follower) -> Result<Heard, Failure> {
         let refuse = |text| Err(Failure::Refused(StatusCode::BAD_REQUEST, text));
         let position = self.position.as_deref().map(Position::parse);
         if let Some(None) = position {
@@ -100,13 +111,14 @@ impl Question {
         if wait > Feed::LONGEST_WAIT {
             return refuse("`wait` is longer than 25000 milliseconds.");
         }
-        let name = self.name.as_deref().unwrap_or(&follower.name);
-        if !is_name(name) {
+        let instance = self.name.unwrap_or_else(|| verifier.clone());
+        if !is_name(&instance) {
             return refuse("`name` is not made of 1 to 64 letters, digits and `-._`.");
         }
         let position = position.flatten();
-        tracing::debug!(verifier = follower.name, name, "asks for revocations");
-        Ok(Asked { position, wait })
+        tracing::debug!(verifier, instance, "asks for revocations");
+        let bound = self.bound.map_or(USUAL_BOUND, |bound| Span(i64::try_from(bound).unwrap_or(i64::MAX)));
+        Ok(Heard { position, wait, name: Name { verifier, instance }, bound })
     }
 }
 

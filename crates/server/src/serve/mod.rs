@@ -26,19 +26,20 @@ use tower::ServiceExt;
 use crate::app::StartError;
 use patience::Patient;
 
-/// Binds the address. The error says what to do.
-pub async fn bind(address: SocketAddr) -> Result<TcpListener, StartError> {
+/// Binds the address that is configured under `key`. The error says what to do.
+pub async fn bind(key: &str, address: SocketAddr) -> Result<TcpListener, StartError> {
     TcpListener::bind(address).await.map_err(|error| {
         StartError::System(match error.kind() {
             ErrorKind::AddrInUse => format!(
-                "listen: {address} is in use by another program. Stop it, or choose another port: --listen {}:{}",
+                "{key}: {address} is in use by another program. Stop it, or choose another port: {} {}:{}",
+                if key == "listen" { "--listen".to_owned() } else { format!("{key} =") },
                 address.ip(),
                 address.port().wrapping_add(1)
             ),
             ErrorKind::PermissionDenied => {
-                format!("listen: {address} needs more rights than this user has; choose a port above 1023")
+                format!("{key}: {address} needs more rights than this user has; choose a port above 1023")
             }
-            _ => format!("listen: cannot listen on {address}: {error}"),
+            _ => format!("{key}: cannot listen on {address}: {error}"),
         })
     })
 }

@@ -9,7 +9,8 @@ use utoipa::ToSchema;
 use crate::app::App;
 use crate::endings;
 use crate::failure::{Failure, Problem};
-use crate::proofs::{Authenticated, CsrfToken, InPath};
+use crate::proofs::{Authenticated, CsrfToken, InPath, InQuery};
+use crate::receipts::{ReceiptView, Waiting};
 
 /// A session, as its own user sees it. Times are unix milliseconds.
 #[derive(Serialize, ToSchema)]
@@ -82,8 +83,8 @@ pub struct Sessions {
 pub struct Ended {
     /// How many there were to end.
     ended: usize,
-    /// When it was committed, in unix milliseconds.
-    revoked_at: i64,
+    #[serde(flatten)]
+    receipt: ReceiptView,
 }
 
 /// `GET /api/v1/session`.
@@ -130,20 +131,26 @@ pub async fn list(Authenticated(credential): Authenticated, app: App) -> Result<
 #[utoipa::path(delete, path = "/api/v1/session", tag = "Session",
     summary = "End the session in use",
     description = "As POST /logout. With the cookie, X-CSRF-Token must be there too.",
+    params(Waiting),
     security(("access_token" = []), ("session_cookie" = [])),
     responses(
         (status = 200, description = "Ended", body = Ended),
         (status = 401, description = "No valid credential", body = Problem, content_type = "application/problem+json"),
     ))]
-pub async fn end_current(Authenticated(credential): Authenticated, app: App) -> Result<Json<Ended>, Failure> {
-    Ok(ended(&endings::logout(&app, credential.session_id()).await?))
+pub async fn end_current(
+    Authenticated(credential): Authenticated,
+    InQuery(waiting): InQuery<Waiting>,
+    app: App,
+) -> Result<Json<Ended>, Failure> {
+    let receipt = endings::logout(&app, credential.session_id()).await?;
+    Ok(ended(&app, &receipt, waiting, credential.roles()).await)
 }
 
 /// `DELETE /api/v1/sessions/{session_id}`.
 #[utoipa::path(delete, path = "/api/v1/sessions/{session_id}", tag = "Session",
     summary = "End one session",
     params(("session_id" = String, Path, description = "One of the user's own sessions",
-            example = "5f0c1c62-93ab-44ce-9d3b-0d6d4d0c8f3e")),
+            example = "5f0c1c62-93ab-44ce-9d3b-0d6d4d0c8f3e"), Waiting),
     security(("access_token" = []), ("session_cookie" = [])),
     responses(
         (status = 200, description = "Ended, now or before", body = Ended),
@@ -152,26 +159,35 @@ pub async fn end_current(Authenticated(credential): Authenticated, app: App) -> 
 pub async fn end_one(
     Authenticated(credential): Authenticated,
     InPath(session_id): InPath<SessionId>,
+    InQuery(waiting): InQuery<Waiting>,
     app: App,
 ) -> Result<Json<Ended>, Failure> {
-    Ok(ended(&endings::one(&app, credential.user_id(), session_id).await?))
+    let receipt = endings::one(&app, credential.user_id(), session_id).await?;
+    Ok(ended(&app, &receipt, waiting, credential.roles()).await)
 }
 
 /// `DELETE /api/v1/sessions`.
 #[utoipa::path(delete, path = "/api/v1/sessions", tag = "Session",
     summary = "End all other sessions",
     description = "All sessions of the user but the one in use.",
+    params(Waiting),
     security(("access_token" = []), ("session_cookie" = [])),
     responses(
         (status = 200, description = "Ended", body = Ended),
         (status = 401, description = "No valid credential", body = Problem, content_type = "application/problem+json"),
     ))]
-pub async fn end_others(Authenticated(credential): Authenticated, app: App) -> Result<Json<Ended>, Failure> {
-    Ok(ended(&endings::others(&app, credential.user_id(), credential.session_id()).await?))
+pub async fn end_others(
+    Authenticated(credential): Authenticated,
+    InQuery(waiting): InQuery<Waiting>,
+    app: App,
+) -> Result<Json<Ended>, Failure> {
+    let receipt = endings::others(&app, credential.user_id(), credential.session_id()).await?;
+    Ok(ended(&app, &receipt, waiting, credential.roles()).await)
 }
 
-fn ended(receipt: &Receipt) -> Json<Ended> {
-    Json(Ended { ended: receipt.revocations.len(), revoked_at: receipt.revoked_at.0 })
+async fn ended(app: &App, receipt: &Receipt, waiting: Waiting, roles: &[String]) -> Json<Ended> {
+    let view = ReceiptView::of(app, receipt, waiting, roles).await;
+    Json(Ended { ended: receipt.revocations.len(), receipt: view })
 }
 
 impl SessionView {

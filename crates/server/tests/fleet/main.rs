@@ -7,5 +7,6 @@ mod bound;
 mod commands;
 mod flows;
 mod races;
+mod receipts;
 mod start;
 mod throttling;

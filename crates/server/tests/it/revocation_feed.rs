@@ -8,36 +8,36 @@ use domain::Span;
 use domain::revocation::keep_until;
 use http_body_util::BodyExt;
 use verifier::Revocation;
-use verifier::feed::{Frame, Frames, Watermark};
+use verifier::feed::{Frame, Frames, Seen, Watermark};
 
 use crate::support::TestServer;
 
 /// A program that follows the feed.
-struct Follower<'a> {
-    server: &'a TestServer,
-    credential: String,
+pub struct Follower<'a> {
+    pub server: &'a TestServer,
+    pub credential: String,
 }
 
 /// An answer, read.
-struct Answer {
-    entries: Vec<Revocation>,
-    watermark: Watermark,
+pub struct Answer {
+    pub entries: Vec<Revocation>,
+    pub watermark: Watermark,
 }
 
 impl<'a> Follower<'a> {
-    async fn of(server: &'a TestServer) -> Self {
+    pub async fn of(server: &'a TestServer) -> Self {
         let (credential, hash) = watchword::revocation_feed::new_credential();
         assert!(server.app.store.add_verifier("orders".to_owned(), hash, server.app.clock.now()).await.unwrap());
         Self { server, credential }
     }
 
-    async fn send(&self, path: &str) -> axum::http::Response<Body> {
+    pub async fn send(&self, path: &str) -> axum::http::Response<Body> {
         let bearer = format!("Bearer {}", self.credential);
         let request = Request::get(path).header("authorization", bearer).body(Body::empty()).unwrap();
         self.server.send(request, ([192, 0, 2, 7], 40_000).into()).await
     }
 
-    async fn ask(&self, query: &str) -> Answer {
+    pub async fn ask(&self, query: &str) -> Answer {
         let response = self.send(&format!("/revocations{query}")).await;
         assert_eq!(response.status(), StatusCode::OK);
         assert_eq!(response.headers()["content-type"], "application/vnd.watchword.revocations");
@@ -207,4 +207,47 @@ async fn what_cannot_be_asked_is_refused_with_words() {
         let response = follower.send(&format!("/revocations?{query}")).await;
         assert_eq!(response.status(), StatusCode::BAD_REQUEST, "{query}");
     }
+}
+
+#[tokio::test]
+async fn only_so_many_long_answers_are_on_their_way_at_a_time_and_short_ones_always_are() {
+    let server = TestServer::start().await;
+    let _other = server.beside("").await;
+    let follower = Follower::of(&server).await;
+    let entry = |number: u64| {
+        let mut sid = [0; 16];
+        sid[..8].copy_from_slice(&number.to_be_bytes());
+        (number, Revocation::Session { sid, keep_until: i64::MAX })
+    };
+    server.app.memory.feed().extend((0..10_001).map(entry).collect(), "test", Seen::below(10_001));
+    let mut on_their_way = Vec::new();
+    // Whoever comes with a position that cannot be placed is told everything, too.
+    let questions =
+        ["/revocations", "/revocations/stream", "/revocations?position=made-up", "/revocations?position=1.test.0:0"];
+    for question in questions.into_iter().cycle().take(8) {
+        let response = follower.send(question).await;
+        assert_eq!(response.status(), StatusCode::OK);
+        on_their_way.push(response);
+    }
+    for question in questions {
+        let response = follower.send(question).await;
+        assert_eq!(
+            (response.status(), &response.headers()["retry-after"]),
+            (StatusCode::SERVICE_UNAVAILABLE, &"1".parse().unwrap())
+        );
+    }
+    assert_eq!(server.claim_failures().len(), 4);
+    let latest = Seen::below(10_001).position("test");
+    assert_eq!(follower.ask(&format!("?position={}", latest.as_str())).await.entries, []);
+
+    let whole = on_their_way.remove(0).into_body().collect().await.unwrap().to_bytes();
+    assert_eq!(Answer::read(&whole, 0).entries.len(), 10_001);
+    let mut stream = follower.send("/revocations/stream").await.into_body();
+    assert_eq!(follower.send("/revocations").await.status(), StatusCode::SERVICE_UNAVAILABLE);
+    for _ in 0..2 {
+        // The first part has been taken once the next is asked for.
+        stream.frame().await.unwrap().unwrap();
+    }
+    assert_eq!(follower.send("/revocations").await.status(), StatusCode::OK);
+    server.claim_failures();
 }

@@ -21,4 +21,5 @@ mod master_key;
 mod migrate;
 mod postgres;
 mod relay;
+mod receipts;
 mod start_errors;

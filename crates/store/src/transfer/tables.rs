@@ -37,8 +37,9 @@ const ALL: &str = "true";
 /// one must not take it for a place in the other.
 const NOT_OF_THE_LOG: &str = "name <> 'revocations_source'";
 
-/// Every table but `migrations`, `transfers`, `marks` and `log_life`, which are about the database and not the installation. What another
-/// table refers to comes first. `revocations.xid` is not here: it means something in one cluster only.
+/// Every table but `migrations`, `transfers`, `marks` and `log_life`, which are about the database and not the installation, and
+/// `listeners`, who will be heard of again within seconds. What another table refers to comes first. `revocations.xid` is not
+/// here: it means something in one cluster only.
 pub(super) const TABLES: [Table; 10] = [
     Table {
         name: "users",
@@ -235,7 +236,7 @@ mod tests {
             .prepare(
                 "select m.name || '.' || c.name || ' ' || lower(c.type) || ' ' || (c.pk > 0)
                 from sqlite_schema m, pragma_table_xinfo(m.name) c
-                where m.type = 'table' and m.name not like 'sqlite_%' and m.name not in ('migrations', 'transfers')",
+                where m.type = 'table' and m.name not like 'sqlite_%' and m.name not in ('migrations', 'transfers', 'listeners')",
             )
             .unwrap();
         let there: BTreeSet<String> = query.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
@@ -252,7 +253,7 @@ mod tests {
             from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
             left join pg_index i on i.indrelid = c.oid and i.indisprimary
             where c.relnamespace = current_schema()::regnamespace and c.relkind in ('r', 'p', 'v', 'm', 'f')
-            and c.relname not in ('migrations', 'transfers', 'marks', 'log_life')",
+            and c.relname not in ('migrations', 'transfers', 'marks', 'log_life', 'listeners')",
         );
         let there: BTreeSet<String> =
             there.lines().filter(|line| *line != "revocations.xid xid8 0").map(str::to_owned).collect();

@@ -41,6 +41,8 @@ mod on_sqlite {
     mod inspecting;
     #[path = "keys.rs"]
     mod keys;
+    #[path = "listeners.rs"]
+    mod listeners;
     #[path = "races.rs"]
     mod races;
     #[path = "restored.rs"]
@@ -73,6 +75,8 @@ mod on_postgres {
     mod inspecting;
     #[path = "keys.rs"]
     mod keys;
+    #[path = "listeners.rs"]
+    mod listeners;
     #[path = "races.rs"]
     mod races;
     #[path = "restored.rs"]

@@ -16,6 +16,7 @@ async fn of_what_was_issued_before_a_restore_nothing_stands_and_every_node_is_to
     assert!(store.add_key(key("follows")).await.unwrap());
     let version = store.keys_version().await.unwrap();
     assert!(store.offer_setup(|_| domain::SecretHash([9; 32]), UnixMillis(i64::MAX), T0).await.is_ok());
+    store.execute("insert into listeners values ('orders', 'a', null, 0, 0, 5000)");
 
     let voided = store.void_everything(KEEP, T0).await.unwrap();
 
@@ -33,6 +34,7 @@ async fn of_what_was_issued_before_a_restore_nothing_stands_and_every_node_is_to
     assert!(store.keys().await.unwrap().iter().all(|key| key.life.state == KeyState::Gone && key.sealed.is_empty()));
     assert_ne!(store.keys_version().await.unwrap(), version);
     assert_eq!(store.count("select count(*) from setup_offers"), 0);
+    assert_eq!(store.count("select count(*) from listeners"), 0);
     assert!(store.begin_key(key("new")).await.unwrap(), "another key may sign at once");
 }
 

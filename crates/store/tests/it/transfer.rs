@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 use domain::throttle::Limit;
 use domain::{EndedWhy, Roles, SecretHash, Span};
 use store::{
-    Database, Error, Move, Moved, NewKey, OpenError, Options, Position, Progress, Rotated, Store, Task, ThrottleKey,
-    Transfer, TransferError,
+    Database, Error, Listener, Move, Moved, NewKey, OpenError, Options, Position, Progress, Rotated, Store, Task,
+    ThrottleKey, Transfer, TransferError,
 };
 use tokio::task::JoinSet;
 
@@ -56,6 +56,15 @@ pub(crate) async fn furnish(store: &Store) {
     let limit = Limit { burst: 3, every: Span::minutes(1) };
     store.charge(vec![(ThrottleKey([1; 16]), limit)], T0).await.unwrap();
     store.add_verifier("orders".to_owned(), SecretHash([4; 32]), T0).await.unwrap();
+    let listener = Listener {
+        verifier: "orders".to_owned(),
+        instance: "orders-1".to_owned(),
+        position: Some("1.6.1:0".to_owned()),
+        acknowledged_at: T0,
+        asked_at: T0,
+        bound: Span::seconds(5),
+    };
+    store.note_listeners(vec![listener]).await.unwrap();
     store.raise_clock_floor(T0).await.unwrap();
 }
 
@@ -107,6 +116,8 @@ async fn an_installation_moves_whole_in_either_direction_and_goes_on_there() {
         assert_eq!(moved.tables.len(), TABLES.len());
         assert!(moved.tables.iter().all(|table| table.rows > 0 && table.sha256.len() == 64), "{moved:?}");
         assert_eq!(rows(&source), rows(&target));
+        let listeners = [&source, &target].map(|store| store.count("select count(*) from listeners"));
+        assert_eq!(listeners, [1, 0], "who listened here asks there by itself");
 
         let there = open(target.database()).unwrap();
         let entries = there.revocations_since(&Position::default()).await.unwrap().revocations;

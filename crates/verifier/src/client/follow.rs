@@ -233,7 +233,8 @@ impl Following {
     fn uri(&self, suffix: &str, wait: Duration) -> String {
         // No cache on the way may answer for the issuer.
         let fresh = RandomState::new().build_hasher().finish();
-        let mut uri = format!("{}{suffix}?wait={}&fresh={fresh:x}", self.endpoint, wait.as_millis());
+        let (wait, bound) = (wait.as_millis(), self.bound);
+        let mut uri = format!("{}{suffix}?wait={wait}&bound={bound}&fresh={fresh:x}", self.endpoint);
         if let Some(name) = &self.name {
             uri.push_str("&name=");
             uri.push_str(name);

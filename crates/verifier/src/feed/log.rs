@@ -21,6 +21,8 @@ struct State {
     seen: Seen,
     /// The latest moment that entries were dropped at.
     horizon: i64,
+    /// How often entries were added.
+    grown: u64,
 }
 
 /// What is sent to somebody who asked.
@@ -56,9 +58,12 @@ impl Log {
             state.renumber();
             source.clone_into(&mut state.source);
         }
+        let mut is_grown = false;
         for (number, revocation) in entries {
             state.insert(number, revocation);
+            is_grown = true;
         }
+        state.grown += u64::from(is_grown);
         state.seen = seen;
     }
 
@@ -94,6 +99,48 @@ impl Log {
         let Some(since) = Seen::parse(position, &state.source) else { return true };
         let mut newer = state.entries.range((since.lowest_missing(), 0)..);
         newer.any(|((number, _), _)| !since.has(*number))
+    }
+
+    /// Whether somebody who went on from one position to another has heard of anything on the way, as far as is known here;
+    /// without the first, from the beginning.
+    ///
+    /// ```
+    /// use verifier::Revocation;
+    /// use verifier::feed::{Log, Seen};
+    /// let log = Log::default();
+    /// let revocation = Revocation::Session { sid: [1; 16], keep_until: 60_000 };
+    /// log.extend([(7, revocation)], "db", Seen::below(9));
+    /// let at = |below| Seen::below(below).position("db");
+    /// assert!(log.tells_between(Some(&at(7)), &at(8)));
+    /// assert!(!log.tells_between(Some(&at(8)), &at(9)));
+    /// ```
+    pub fn tells_between(&self, from: Option<&Position>, to: &Position) -> bool {
+        let state = self.read();
+        let Some(to) = Seen::parse(to, &state.source) else { return false };
+        let from = from.and_then(|from| Seen::parse(from, &state.source)).unwrap_or_default();
+        let (begin, end) = (from.lowest_missing(), to.end());
+        let mut newer = state.entries.range((begin, 0)..(end.max(begin), 0)).rev();
+        newer.any(|((number, _), _)| to.has(*number) && !from.has(*number))
+    }
+
+    /// Whether somebody at this position, or without one, is to be told of more than so many entries.
+    pub fn owes_more_than(&self, entries: usize, position: Option<&Position>) -> bool {
+        let state = self.read();
+        let since = position.and_then(|position| Seen::parse(position, &state.source)).unwrap_or_default();
+        let newer = state.entries.range((since.lowest_missing(), 0)..);
+        newer.filter(|((number, _), _)| !since.has(*number)).nth(entries).is_some()
+    }
+
+    /// The latest entry that is so: whose number it has, and which.
+    pub fn find(&self, is_it: impl Fn(&Revocation) -> bool) -> Option<(String, u64)> {
+        let state = self.read();
+        let ((number, _), _) = state.entries.iter().rev().find(|(_, revocation)| is_it(revocation))?;
+        Some((state.source.clone(), *number))
+    }
+
+    /// How often entries were added: as long as that stays the same, nobody can hear of anything new.
+    pub fn grown(&self) -> u64 {
+        self.read().grown
     }
 
     /// Drops what no longer matters.

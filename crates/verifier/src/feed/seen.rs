@@ -50,6 +50,11 @@ impl Seen {
         self.missing.first().copied().unwrap_or(self.below)
     }
 
+    /// The number below which they all are.
+    pub(super) fn end(&self) -> u64 {
+        self.below
+    }
+
     /// As a position in the log of `source`, whose name is up to 64 of the characters that a position may have, but the dot.
     ///
     /// ```

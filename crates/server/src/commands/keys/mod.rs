@@ -14,6 +14,7 @@ use store::{NewKey, Store, StoredKey};
 use token::SigningKey;
 
 use super::output::line;
+use super::receipt::told;
 use super::start::{existing, wrong};
 use crate::app::StartError;
 use crate::clock::Clock;
@@ -49,6 +50,9 @@ pub enum KeysCommand {
         /// The key's name, as the list shows it
         #[arg(allow_hyphen_values = true)]
         kid: String,
+        /// Wait until every connected verifier refuses it, and say since when; the exit code is 3 if one is late
+        #[arg(long)]
+        wait: bool,
     },
     /// Take a private key from elsewhere, which takes over once every verifier knows it
     Import {
@@ -73,18 +77,19 @@ pub async fn run(command: KeysCommand, config: &Config, env: &[(String, String)]
     let store = existing(config).await?;
     let clock = Clock::of(&store).await?;
     let desk = Desk { store, clock, config, env, schedule };
+    let mut code = ExitCode::SUCCESS;
     let done = match command {
         KeysCommand::List { all, json } => desk.list(all, json).await,
         KeysCommand::Rotate { danger_now: false } => desk.rotate().await,
         KeysCommand::Rotate { danger_now: true } => desk.danger_rotate_now().await,
         KeysCommand::Retire { kid } => desk.retire(&kid).await,
-        KeysCommand::Revoke { kid } => desk.revoke(&kid).await,
+        KeysCommand::Revoke { kid, wait } => desk.revoke(&kid, wait).await.map(|told| code = told),
         KeysCommand::Import { file } => desk.import(&file).await,
         KeysCommand::ExportPublic { format } => desk.export_public(format).await,
         KeysCommand::Rekey => Ok(()),
     };
     desk.store.close().await;
-    done.map(|()| ExitCode::SUCCESS)
+    done.map(|()| code)
 }
 
 /// Works with a shared secret, too.
@@ -227,7 +232,7 @@ impl Desk<'_> {
         Ok(next.kid)
     }
 
-    async fn revoke(&self, kid: &str) -> Result<(), StartError> {
+    async fn revoke(&self, kid: &str, waits: bool) -> Result<ExitCode, StartError> {
         let key = self.named(kid).await?;
         if key.state == KeyState::Gone {
             return Err(gone(kid));
@@ -244,7 +249,9 @@ impl Desk<'_> {
             "Other programs that check tokens by themselves trust {kid} until they fetch the published keys again: up to \
              {JWKS_MAX_AGE}."
         ));
-        Ok(())
+        let told = told(&revoked.receipt, waits, self.config, &self.store, &self.clock).await?;
+        told.print();
+        Ok(told.code())
     }
 
     async fn new_key(&self) -> Result<NewKey, StartError> {

@@ -64,7 +64,8 @@ impl Nodes {
         self.is_alone.store(true, Ordering::Relaxed);
     }
 
-    /// Answers with the node whose turn it is, once it has read what the others revoked, as it does ten times a second.
+    /// Answers with the node whose turn it is, once it has read what the others revoked, as it does ten times a second. Then it
+    /// passes on who listens to it.
     pub async fn send(&self, request: Request<Body>) -> Response<Body> {
         let number = self.apps().count();
         let Node { app, router } = &self.all[self.turn.fetch_add(1, Ordering::Relaxed) % number];
@@ -72,7 +73,11 @@ impl Nodes {
             // Without a database nothing is learnt; the job would try again.
             let _ = app.memory.catch_up(&app.store, app.clock.now()).await;
         }
-        router.clone().oneshot(request).await.unwrap()
+        let response = router.clone().oneshot(request).await.unwrap();
+        if number > 1 {
+            let _ = watchword::jobs::write_listeners(app).await;
+        }
+        response
     }
 
     /// Closes every store.

@@ -88,6 +88,11 @@ impl TestServer {
         self.nodes.apps().count()
     }
 
+    /// The nodes that answer.
+    pub fn nodes(&self) -> impl Iterator<Item = &App> {
+        self.nodes.apps()
+    }
+
     /// How many transactions it has committed.
     pub fn commits(&self) -> u64 {
         self.nodes.apps().map(|app| app.store.commits()).sum()
