@@ -66,7 +66,7 @@ pub async fn run(command: RelayCommand, config: &Config) -> Result<ExitCode, Sta
     let signals = Signals::catch().map_err(|e| wrong(format!("cannot wait for signals: {e}")))?;
     let credential = secret(&command.credential_file)?;
     let listeners = command.listener_secrets()?;
-    let listener = serve::bind(config.listen.0).await?;
+    let listener = serve::bind("listen", config.listen.0).await?;
     let bound = listener.local_addr().map_err(wrong)?;
     line(format!("Listening on http://{bound}"));
     line(format!("Follows      {}", command.from.as_ref().unwrap_or(&command.issuer)));

@@ -69,8 +69,8 @@ impl Issuer {
     /// Makes everything and begins to serve.
     pub async fn start() -> Result<Self, StartError> {
         let folder = Folder::make("compare")?;
-        let listener = serve::bind(LOOPBACK).await?;
-        let relayed = serve::bind(LOOPBACK).await?;
+        let listener = serve::bind("listen", LOOPBACK).await?;
+        let relayed = serve::bind("listen", LOOPBACK).await?;
         let bound = |listener: &tokio::net::TcpListener| listener.local_addr().map_err(wrong);
         let address = bound(&listener)?;
         let config = Config {

@@ -113,7 +113,7 @@ impl Applications {
                 Way::JwtFeed => Check::Verifier(following("jwt").await.map_err(wrong)?),
                 Way::JwtIntrospection => Check::Introspection(alone.clone(), Introspection::of(issuer)),
             };
-            let listener = serve::bind(LOOPBACK).await?;
+            let listener = serve::bind("listen", LOOPBACK).await?;
             addresses.push((way, listener.local_addr().map_err(wrong)?));
             let router = Router::new().route(ROUTE, get(show)).with_state(Arc::new(check));
             serving.spawn(serve::serve(listener, router, std::future::pending()));
