@@ -46,6 +46,12 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../migrations/sqlite/0006_verifiers.sql"),
         postgres: include_str!("../migrations/postgres/0006_verifiers.sql"),
     },
+    Migration {
+        number: 8,
+        name: "floors",
+        sqlite: include_str!("../migrations/sqlite/0008_floors.sql"),
+        postgres: include_str!("../migrations/postgres/0008_floors.sql"),
+    },
 ];
 
 /// The number of the last one that this version knows.

@@ -1,16 +1,19 @@
 //! `watchword session`: who is logged in where, and ending that.
 
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use domain::revocation::keep_until;
 use domain::{EndedWhy, Session, SessionId};
 use serde::Serialize;
+use store::EndedUpTo;
 
 use super::output::{json, line, table};
 use super::start::{account, existing, wrong};
 use crate::app::StartError;
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::ending_all;
 use crate::moments::ago;
 
 #[derive(clap::Subcommand)]
@@ -23,14 +26,23 @@ pub enum SessionCommand {
         #[arg(long)]
         json: bool,
     },
-    /// End one session, or all of somebody's
+    /// End one session, all of somebody's, whatever a client holds, or everything
+    #[command(group = clap::ArgGroup::new("what").required(true).args(["session_id", "user", "client", "everybody"]))]
     End {
         /// Session id, as the list shows it
-        #[arg(required_unless_present = "user", conflicts_with = "user")]
         session_id: Option<String>,
         /// End all sessions of this user instead
         #[arg(long)]
         user: Option<String>,
+        /// End whatever the client of this `client_id` holds instead: refresh tokens and access tokens; cookies go on
+        #[arg(long, value_name = "CLIENT_ID")]
+        client: Option<String>,
+        /// End everything that was issued to anybody before now instead
+        #[arg(long)]
+        everybody: bool,
+        /// Do not ask whether everybody is meant
+        #[arg(long, requires = "everybody")]
+        yes: bool,
         /// Print JSON
         #[arg(long)]
         json: bool,
@@ -75,7 +87,25 @@ pub async fn run(command: SessionCommand, config: &Config) -> Result<ExitCode, S
             }
             ExitCode::SUCCESS
         }
-        SessionCommand::End { session_id, user: name, json: as_json } => {
+        SessionCommand::End { everybody: true, yes, json: as_json, .. } => {
+            if yes || is_meant()? {
+                let ended = ending_all::everybody(&store, &clock).await?;
+                ending_all::passed(&ended, &clock).await;
+                tell_all(&ended, "session", "Everybody is logged out, and may log in again.", as_json);
+                ExitCode::SUCCESS
+            } else {
+                line("Nothing was ended.");
+                ExitCode::FAILURE
+            }
+        }
+        SessionCommand::End { client: Some(client_id), json: as_json, .. } => {
+            let ended = ending_all::client(&store, &clock, &client_id).await?;
+            ending_all::passed(&ended, &clock).await;
+            let next = "Sessions go on; whoever used that client logs in with it again.";
+            tell_all(&ended, "grant", next, as_json);
+            ExitCode::SUCCESS
+        }
+        SessionCommand::End { session_id, user: name, json: as_json, .. } => {
             let keep_until = keep_until(now);
             let why = EndedWhy::EndedByAdmin;
             let receipt = match (session_id, name) {
@@ -101,6 +131,29 @@ pub async fn run(command: SessionCommand, config: &Config) -> Result<ExitCode, S
     };
     store.close().await;
     Ok(code)
+}
+
+/// What was ended up to a moment, and what is to be expected.
+fn tell_all(ended: &EndedUpTo, what: &str, next: &str, as_json: bool) {
+    let (count, at) = (ended.count, ended.receipt.revoked_at);
+    if as_json {
+        json(&Ended { ended: usize::try_from(count).unwrap_or(usize::MAX), revoked_at: at.0 });
+    } else {
+        let plural = if count == 1 { "" } else { "s" };
+        line(format!("Ended {count} {what}{plural}. A running server refuses what belongs to them within 100 ms."));
+        line(next);
+    }
+}
+
+/// Asks whether everybody is meant.
+fn is_meant() -> Result<bool, StartError> {
+    if !std::io::stdin().is_terminal() {
+        return Err(wrong("this logs everybody out, on every device; say --yes if that is meant"));
+    }
+    line("This logs everybody out, on every device: people, and programs with their tokens. Type yes to go on.");
+    let mut text = String::new();
+    std::io::stdin().read_line(&mut text).map_err(wrong)?;
+    Ok(text.trim() == "yes")
 }
 
 impl Row {
