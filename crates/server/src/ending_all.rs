@@ -48,7 +48,7 @@ pub async fn passed(ended: &EndedUpTo, clock: &Clock) {
     }
 }
 
-/// How far ahead the moment lies, which is for how long there is no login. A commit takes a tenth of it.
+/// How far ahead the moment lies, which is for how long there is no login. A commit takes a fraction of it.
 const AHEAD: Span = Span(100);
 
 /// At most so far, so that nobody waits long. A commit that takes longer does not end at all.

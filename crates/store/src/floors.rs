@@ -52,19 +52,7 @@ impl Store {
     pub async fn end_everybody(&self, up_to: UnixMillis, now: UnixMillis) -> Result<EndedUpTo, Error> {
         self.write(async move |sql| {
             let moment = hold(sql, up_to).await?;
-            let standing = concat!(
-                "select count(*) from sessions where ended_at is null and created_at > ",
-                everybody_ended_at!()
-            );
-            let count = sql.one(standing, &[], |row| row.counter()).await?.unwrap_or(0);
-            let raise = sql.either(
-                "insert into meta (name, value) values ('everybody_ended_at', $1)
-                on conflict (name) do update set value = max(meta.value, excluded.value) returning value",
-                "insert into meta (name, value) values ('everybody_ended_at', $1)
-                on conflict (name) do update set value = greatest(meta.value, excluded.value) returning value",
-            );
-            let moment = sql.one(raise, &[&moment.0], |row| row.moment()).await?.unwrap_or(moment);
-            tell(sql, Revoked::Everybody(moment), moment, count, now).await
+            end_everybody(sql, moment, now).await
         })
         .await
     }
@@ -96,11 +84,26 @@ impl Store {
     }
 }
 
+/// See [`Store::end_everybody`]. The moment is that of [`hold`].
+pub(crate) async fn end_everybody(sql: Sql<'_>, moment: UnixMillis, now: UnixMillis) -> Result<EndedUpTo, Error> {
+    let standing =
+        concat!("select count(*) from sessions where ended_at is null and created_at > ", everybody_ended_at!());
+    let count = sql.one(standing, &[], |row| row.counter()).await?.unwrap_or(0);
+    let raise = sql.either(
+        "insert into meta (name, value) values ('everybody_ended_at', $1)
+        on conflict (name) do update set value = max(meta.value, excluded.value) returning value",
+        "insert into meta (name, value) values ('everybody_ended_at', $1)
+        on conflict (name) do update set value = greatest(meta.value, excluded.value) returning value",
+    );
+    let moment = sql.one(raise, &[&moment.0], |row| row.moment()).await?.unwrap_or(moment);
+    tell(sql, Revoked::Everybody(moment), moment, count, now).await
+}
+
 /// Waits for the logins and refreshes that have begun, and keeps others waiting to the end of this transaction: each of them is
 /// either seen here, or will see what is ended here. Answers the moment: no token of theirs says a later one.
 ///
 /// Comes first in a store function, so that the statements behind it see what the others did. On PostgreSQL reading goes on.
-async fn hold(sql: Sql<'_>, up_to: UnixMillis) -> Result<UnixMillis, Error> {
+pub(crate) async fn hold(sql: Sql<'_>, up_to: UnixMillis) -> Result<UnixMillis, Error> {
     if let Sql::Postgres(_) = sql {
         // Looking through all sessions may take longer than a request has.
         sql.one("select set_config('statement_timeout', '7s', true)", &[], |_| Ok(())).await?;

@@ -130,7 +130,7 @@ fn everything_is_ended_when_that_is_said_twice_and_what_a_client_holds_when_it_i
     let http = server.http();
     let login = http.login("kavya");
     let asked = place.run(&["session", "end", "--everybody"]);
-    assert_eq!(asked.code, Some(2), "{asked:?}");
+    assert_eq!(asked.code, Some(1), "{asked:?}");
     assert!(asked.complaint().contains("--yes"), "{asked:?}");
     assert_eq!(http.get("/dashboard", &[login.cookie()]).status, 200, "nothing was ended");
     for args in [&["end"][..], &["end", "--everybody", "--user", "kavya"], &["end", "--client", "x", "--yes"]] {
