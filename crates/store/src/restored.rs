@@ -35,10 +35,10 @@ impl Store {
             after = next;
         }
         self.write(async move |sql| {
-            let moment = floors::hold(sql, now).await?;
+            let held = floors::hold(sql, now).await?;
             announce(sql).await?;
             read_on(sql).await?;
-            let everybody = floors::end_everybody(sql, moment, now).await?;
+            let everybody = floors::end_everybody(sql, held, now).await?;
             let mut keys = all(sql).await?;
             keys.retain(|key| key.life.state != KeyState::Gone);
             let erase = "update signing_keys set state = 'gone', sealed = $1 where state <> 'gone'";

@@ -103,7 +103,8 @@ pub async fn run(command: SessionCommand, config: &Config) -> Result<ExitCode, S
             ending_all::passed(&ended, &clock).await;
             let next = "Sessions go on; whoever used that client logs in with it again.";
             tell_all(&ended, "grant", next, as_json);
-            ExitCode::SUCCESS
+            // A client_id that was mistyped ends nothing.
+            if ended.count == 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS }
         }
         SessionCommand::End { session_id, user: name, json: as_json, .. } => {
             let keep_until = keep_until(now);

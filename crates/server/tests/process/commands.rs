@@ -137,6 +137,9 @@ fn everything_is_ended_when_that_is_said_twice_and_what_a_client_holds_when_it_i
         assert_eq!(place.run(&[&["session"][..], args].concat()).code, Some(2), "{args:?}");
     }
 
+    let mistyped = place.run(&["session", "end", "--client", "first-part"]);
+    assert_eq!(mistyped.code, Some(1), "{mistyped:?}");
+    assert!(mistyped.out.contains("Ended 0 grants."), "{mistyped:?}");
     let said = place.run(&["session", "end", "--client", "first-party"]);
     assert_eq!(said.code, Some(0), "{said:?}");
     assert!(said.out.contains("Ended 1 grant.") && said.out.contains("Sessions go on"), "{said:?}");

@@ -107,6 +107,57 @@ async fn a_session_used_by_a_clock_that_is_ahead_ends_with_all_others_and_so_do_
 }
 
 #[tokio::test]
+async fn a_session_that_a_wrong_clock_has_dated_far_ahead_ends_too_and_keeps_nobody_out() {
+    let store = super::store();
+    store.user(1).await;
+    let far_ahead = T0 + Span::hours(20);
+    for (n, now) in [(1, T0), (2, far_ahead), (3, T0)] {
+        store.open_session(at(now, new_session(1, n))).await.unwrap().unwrap();
+    }
+    store.rotate(RotateRequest { now: far_ahead, ..refresh(3, 0) }).await.unwrap();
+    let others = store.end_client("orders", MOMENT, T0).await.unwrap();
+    assert_eq!(revoked(&others.receipt), [Revoked::Client("orders".into(), MOMENT)]);
+    let ended = store.end_everybody(MOMENT, T0).await.unwrap();
+    assert_eq!((ended.moment, ended.count), (MOMENT, 3));
+    let mut log = revoked(&ended.receipt);
+    log.sort_by_key(|entry| format!("{entry:?}"));
+    let strays = [2, 3].map(|n| Revoked::Session(session_id(n)));
+    assert_eq!(log, [&[Revoked::Everybody(MOMENT)], &strays[..]].concat());
+    for n in 1..=3 {
+        assert_eq!(store.ended(n).await, Some(EndedWhy::EndedByAdmin));
+        assert!(matches!(store.rotate(refresh(n, 0)).await.unwrap(), Rotated::Refused));
+    }
+    assert!(store.open_session(at(AFTER, new_session(1, 4))).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn what_was_ended_by_a_wrong_clock_keeps_nobody_out_once_that_is_accepted_and_stays_ended() {
+    let store = super::store();
+    let years_ahead = T0 + Span::days(1000);
+    store.user(1).await;
+    store.raise_clock_floor(years_ahead).await.unwrap();
+    for n in [1, 2] {
+        store.open_session(at(years_ahead, new_session(1, n))).await.unwrap().unwrap();
+    }
+    store.end_client("first-party", years_ahead, years_ahead).await.unwrap();
+    store.open_session(at(years_ahead + Span(1), new_session(1, 3))).await.unwrap().unwrap();
+    store.end_everybody(years_ahead, years_ahead).await.unwrap();
+    store.danger_reset_clock_floor(T0).await.unwrap();
+    assert_eq!(store.count("select count(*) from revocations where kind in ('everybody', 'client')"), 0);
+    for n in 1..=3 {
+        assert!(store.ended(n).await.is_some());
+        for now in [AFTER, years_ahead + Span::days(1)] {
+            assert!(matches!(store.rotate(RotateRequest { now, ..refresh(n, 0) }).await.unwrap(), Rotated::Refused));
+        }
+    }
+    assert!(store.open_session(at(AFTER, new_session(1, 4))).await.unwrap().is_some());
+    assert!(matches!(
+        store.rotate(RotateRequest { now: AFTER, ..refresh(4, 0) }).await.unwrap(),
+        Rotated::Issued { .. }
+    ));
+}
+
+#[tokio::test]
 async fn a_session_that_is_over_takes_no_place_among_the_hundred() {
     let store = super::store();
     store.user(1).await;
