@@ -23,7 +23,7 @@ pub struct EndedUpTo {
 /// The moment up to which all sessions that had begun are over.
 macro_rules! everybody_ended_at {
     () => {
-        "coalesce((select value from meta where name = 'everybody_ended_at'), 0)"
+        "coalesce((select value from meta where name = 'everybody_ended_at'), -1)"
     };
 }
 pub(crate) use everybody_ended_at;
@@ -39,7 +39,7 @@ pub(crate) use session_ended_at;
 /// Whether the grant `g` was used, or given, after its client's were ended. One that is over is never used again.
 macro_rules! grant_stands {
     () => {
-        "g.rotated_at > coalesce((select ended_at from client_endings c where c.client_id = g.client_id), 0)"
+        "g.rotated_at > coalesce((select ended_at from client_endings c where c.client_id = g.client_id), -1)"
     };
 }
 pub(crate) use grant_stands;

@@ -41,7 +41,7 @@ pub enum SessionCommand {
         #[arg(long)]
         everybody: bool,
         /// Do not ask whether everybody is meant
-        #[arg(long, requires = "everybody")]
+        #[arg(long, requires = "everybody", conflicts_with_all = ["session_id", "user", "client"])]
         yes: bool,
         /// Print JSON
         #[arg(long)]

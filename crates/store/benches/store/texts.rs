@@ -4,7 +4,7 @@ pub const INSERT_SESSION: &str = "insert into sessions (session_id, user_id, coo
     seen_at, idle_expires_at, expires_at, amr, user_agent, ip, epoch_at_issue, max_access_exp, sweep_at)
     select $1, user_id, $3, $4, $4, $4, $5, $6, $7, $8, $9, epoch, $10, $5
     from users where user_id = $2 and epoch = $11 and disabled_at is null
-    and $4 > coalesce((select value from meta where name = 'everybody_ended_at'), 0)";
+    and $4 > coalesce((select value from meta where name = 'everybody_ended_at'), -1)";
 
 pub const LOCKING_USER: &str = " for no key update";
 
@@ -14,7 +14,7 @@ pub const INSERT_GRANT: &str = "insert into grants (grant_id, session_id, client
 
 pub const MAKE_ROOM: &str = "update sessions set ended_at = $3, ended_why = $4 where ended_at is null and session_id in
     (select session_id from sessions where user_id = $1 and session_id <> $2 and ended_at is null
-    and created_at > coalesce((select value from meta where name = 'everybody_ended_at'), 0)
+    and created_at > coalesce((select value from meta where name = 'everybody_ended_at'), -1)
     order by idle_expires_at <= $3, seen_at desc, session_id limit $6 offset $5) returning session_id";
 
 pub const FIND: &str = "select s.session_id, s.user_id, s.cookie_hash, s.created_at, s.authenticated_at, s.seen_at,
@@ -30,7 +30,7 @@ pub const FIND_GRANT: &str = "select g.grant_id, g.session_id, g.client_id, g.sc
     s.ended_why, u.user_id, u.username, u.email, u.roles, u.epoch, u.created_at, u.disabled_at
     from grants g join sessions s using (session_id) join users u using (user_id)
     where g.grant_id = $1 and g.session_id = $2
-    and g.rotated_at > coalesce((select ended_at from client_endings c where c.client_id = g.client_id), 0)";
+    and g.rotated_at > coalesce((select ended_at from client_endings c where c.client_id = g.client_id), -1)";
 
 pub const LOCKING_BOTH: &str = " for no key update of g, s";
 
