@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use domain::revocation::keep_until;
 use domain::{EndedWhy, Session, SessionId};
 use serde::Serialize;
-use store::EndedUpTo;
+use store::{EndedUpTo, Store};
 
 use super::output::{json, line, table};
 use super::start::{account, existing, wrong};
@@ -88,23 +88,10 @@ pub async fn run(command: SessionCommand, config: &Config) -> Result<ExitCode, S
             ExitCode::SUCCESS
         }
         SessionCommand::End { everybody: true, yes, json: as_json, .. } => {
-            if yes || is_meant()? {
-                let ended = ending_all::everybody(&store, &clock).await?;
-                ending_all::passed(&ended, &clock).await;
-                tell_all(&ended, "session", "Everybody is logged out, and may log in again.", as_json);
-                ExitCode::SUCCESS
-            } else {
-                line("Nothing was ended.");
-                ExitCode::FAILURE
-            }
+            end_everybody(&store, &clock, yes, as_json).await?
         }
         SessionCommand::End { client: Some(client_id), json: as_json, .. } => {
-            let ended = ending_all::client(&store, &clock, &client_id).await?;
-            ending_all::passed(&ended, &clock).await;
-            let next = "Sessions go on; whoever used that client logs in with it again.";
-            tell_all(&ended, "grant", next, as_json);
-            // A client_id that was mistyped ends nothing.
-            if ended.count == 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+            end_client(&store, &clock, &client_id, as_json).await?
         }
         SessionCommand::End { session_id, user: name, json: as_json, .. } => {
             let keep_until = keep_until(now);
@@ -132,6 +119,25 @@ pub async fn run(command: SessionCommand, config: &Config) -> Result<ExitCode, S
     };
     store.close().await;
     Ok(code)
+}
+
+async fn end_everybody(store: &Store, clock: &Clock, yes: bool, as_json: bool) -> Result<ExitCode, StartError> {
+    if !yes && !is_meant()? {
+        line("Nothing was ended.");
+        return Ok(ExitCode::FAILURE);
+    }
+    let ended = ending_all::everybody(store, clock).await?;
+    ending_all::passed(&ended, clock).await;
+    tell_all(&ended, "session", "Everybody is logged out, and may log in again.", as_json);
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn end_client(store: &Store, clock: &Clock, client_id: &str, as_json: bool) -> Result<ExitCode, StartError> {
+    let ended = ending_all::client(store, clock, client_id).await?;
+    ending_all::passed(&ended, clock).await;
+    tell_all(&ended, "grant", "Sessions go on; whoever used that client logs in with it again.", as_json);
+    // A client_id that was mistyped ends nothing.
+    Ok(if ended.count == 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
 /// What was ended up to a moment, and what is to be expected.
