@@ -15,7 +15,7 @@ const BINARY = process.env.SERVER_BINARY ?? join(ROOT, "target/debug/watchword")
 /**
  * Runs a server until the test `t` ends. `accounts` exist from the start, name to roles; `settings` are variables
  * without their prefix. Without accounts the server prints a set-up link, which becomes `setupLink`. Each of `verifiers` may follow the
- * revocations, with its credential in `credentials`.
+ * revocations, with its credential in `credentials`. `run` runs a command beside the server.
  */
 export async function running(t, { accounts = { kavya: "admin", arjun: "" }, settings = {}, verifiers = [] } = {}) {
   const folder = mkdtempSync(join(tmpdir(), "watchword-test-"));
@@ -48,7 +48,11 @@ export async function running(t, { accounts = { kavya: "admin", arjun: "" }, set
   });
   const wanted = Object.keys(accounts).length === 0 ? ["url", "setupLink"] : ["url"];
   const printed = await readPrinted(server, wanted, () => log);
-  return { ...printed, credentials, log: () => log, login: (name, more) => login(printed.url, name, more) };
+  const run = (...args) => {
+    const ran = spawnSync(BINARY, [...command, ...args], { ...place, encoding: "utf8" });
+    if (ran.status !== 0) throw new Error(`${args.join(" ")}: ${ran.stderr}${ran.error ?? ""}`);
+  };
+  return { ...printed, credentials, run, log: () => log, login: (name, more) => login(printed.url, name, more) };
 }
 
 /** Runs a relay of a server until the test `t` ends: its URL, and the secret by which it may be followed. */

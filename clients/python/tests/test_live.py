@@ -90,6 +90,25 @@ def test_another_session_of_the_user_goes_on(watchword, verifier):
     assert said(verifier, other) == "accepted"
 
 
+@pytest.mark.parametrize("which", [["--everybody", "--yes"], ["--client", "first-party"]])
+def test_all_that_was_issued_is_refused_and_what_is_issued_next_is_not(watchword, verifier, which):
+    tokens = [watchword.login()["access_token"] for _ in range(3)]
+    assert [said(verifier, token) for token in tokens] == ["accepted"] * 3
+    watchword.command("session", "end", *which)
+    until(lambda: [said(verifier, token) for token in tokens] == ["revoked"] * 3)
+    assert said(verifier, watchword.login()["access_token"]) == "accepted"
+
+
+def test_a_role_that_is_taken_away_is_gone_at_once_and_a_refresh_goes_on_without_it(watchword, verifier):
+    login = watchword.login()
+    assert verifier.verify(login["access_token"]).roles == ("admin",)
+    watchword.command("user", "set-roles", "kavya", "clerk")
+    until(lambda: said(verifier, login["access_token"]) == "revoked")
+    fresh = watchword.refresh(login["refresh_token"])["access_token"]
+    assert verifier.verify(fresh).roles == ("clerk",)
+    watchword.command("user", "set-roles", "kavya", "admin")
+
+
 def test_forged_tokens_are_refused(watchword, verifier):
     token = watchword.login()["access_token"]
     claims = dict(verifier.verify(token).raw)

@@ -20,10 +20,11 @@ BINARY = os.environ.get("SERVER_BINARY", str(ROOT / "target/debug/watchword"))
 class Watchword:
     """A server that runs, with an account `kavya` (admin) and the credential of a verifier."""
 
-    def __init__(self, url, listens_at, credential):
+    def __init__(self, url, listens_at, credential, command):
         self.url = url
         self.listens_at = listens_at
         self.credential = credential
+        self.command = command
 
     def login(self):
         """Logs in as a program does; the answer's JSON."""
@@ -66,7 +67,11 @@ def running(public_url=None, listen="127.0.0.1:0", **settings):
             server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, **place)
             try:
                 own = _url(server, log)
-                yield Watchword(public_url or own, own, json.loads(added.stdout)["credential"])
+
+                def run(*args):
+                    subprocess.run([*command, *args], check=True, stdout=subprocess.DEVNULL, timeout=30, **place)
+
+                yield Watchword(public_url or own, own, json.loads(added.stdout)["credential"], run)
             finally:
                 server.send_signal(signal.SIGTERM)
                 _end(server)

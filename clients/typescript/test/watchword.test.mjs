@@ -130,6 +130,27 @@ it("who waits for a session is told of its end", whole, async (t) => {
   assert.deepEqual(ended, ["gone"]);
 });
 
+for (const which of [["--everybody", "--yes"], ["--client", "first-party"]]) {
+  it(`all that was issued before session end ${which[0]} is refused, and what is issued next is not`, whole, async (t) => {
+    const { server, judge } = await setUp(t);
+    const logins = [await server.login("kavya"), await server.login("arjun")];
+    for (const { access_token: token } of logins) assert.equal(await judge(token), "accepted");
+    server.run("session", "end", ...which);
+    for (const { access_token: token } of logins) await until(async () => (await judge(token)) === "revoked");
+    assert.equal(await judge((await server.login()).access_token), "accepted");
+  });
+}
+
+it("a role that is taken away is gone at once, and a refresh goes on without it", whole, async (t) => {
+  const { server, verifier, judge } = await setUp(t);
+  const { access_token: token, refresh_token: refresh } = await server.login();
+  assert.deepEqual((await verifier.verify(token)).roles, ["admin"]);
+  server.run("user", "set-roles", "kavya", "clerk");
+  await until(async () => (await judge(token)) === "revoked");
+  const refreshed = await (await post(`${server.url}/refresh`, undefined, refresh)).json();
+  assert.deepEqual((await verifier.verify(refreshed.access_token)).roles, ["clerk"]);
+});
+
 it("forged tokens are refused", whole, async (t) => {
   const { net, server, judge } = await setUp(t);
   const { access_token: token } = await server.login();

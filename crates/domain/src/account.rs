@@ -18,7 +18,7 @@ pub struct Account {
     pub email: Option<Email>,
     /// What the user may do.
     pub roles: Roles,
-    /// A counter; raising it voids every session and token issued before.
+    /// A counter; raising it voids every token issued before, and every session that is not taken along.
     pub epoch: u64,
     /// When the account was made.
     pub created_at: UnixMillis,

@@ -13,6 +13,10 @@ pub enum Revoked {
     Epoch(UserId, u64),
     /// Signatures by this key no longer count; its `kid` (RFC 7515 §4.1.4).
     Key(String),
+    /// Whatever was issued to anybody up to this moment is void, and so is every session that had begun by then.
+    Everybody(UnixMillis),
+    /// Whatever the client of this `client_id` was issued up to this moment is void.
+    Client(String, UnixMillis),
 }
 
 /// An entry of the revocation log.

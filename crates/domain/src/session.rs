@@ -29,7 +29,7 @@ pub struct Session {
     pub user_agent: String,
     /// Where the login came from.
     pub ip: IpAddr,
-    /// The user's epoch when the session began.
+    /// The user's epoch when the session began, or when it last went on in spite of a higher one.
     pub epoch_at_issue: u64,
     /// When the last access token issued under it expires; [`UnixMillis`] zero if there was none.
     pub max_access_exp: UnixMillis,
@@ -44,7 +44,7 @@ pub enum EndedWhy {
     Logout,
     /// The user ended it from another device.
     EndedByUser,
-    /// An administrator ended it.
+    /// An administrator ended it, or everything that stood at a moment.
     EndedByAdmin,
     /// A new login in the same browser took its place.
     Replaced,
@@ -52,7 +52,7 @@ pub enum EndedWhy {
     RefreshReuse,
     /// An idle or absolute timeout passed.
     Expired,
-    /// The user's epoch was raised: password or roles changed, or the account was disabled.
+    /// The user's epoch was raised: the password changed, or the account was disabled.
     AccountChanged,
 }
 

@@ -13,6 +13,7 @@ mod archive;
 mod dashboard;
 mod description;
 mod edge;
+pub mod ending_all;
 mod endings;
 mod failure;
 mod forward_auth;

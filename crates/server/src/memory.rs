@@ -23,6 +23,8 @@ pub struct Memory {
     rows: Cache<SessionId, Arc<Known>>,
     checker: Checker,
     touched: Mutex<Vec<(SessionId, UnixMillis)>>,
+    /// Up to which moment everything was ended, as far as is known.
+    everybody_ended_at: AtomicI64,
     /// Up to where the log was read. One reads at a time.
     position: tokio::sync::Mutex<Position>,
     freshness: Arc<Freshness>,
@@ -47,6 +49,8 @@ pub struct Known {
     /// Its user.
     pub account: Account,
     read_at: UnixMillis,
+    /// What was known to have ended with all others before the row was read.
+    everybody_ended_at: i64,
     seen_at: AtomicI64,
 }
 
@@ -68,6 +72,7 @@ impl Memory {
             rows: Cache::new(ROWS),
             checker: Checker::new(expect, keys.known().verifying.clone(), TOKENS),
             touched: Mutex::new(Vec::new()),
+            everybody_ended_at: AtomicI64::new(i64::MIN),
             position: tokio::sync::Mutex::default(),
             freshness,
             feed: Arc::new(feed),
@@ -132,8 +137,10 @@ impl Memory {
 
     fn forget(&self, entry: &verifier::Revocation, revocation: &Revocation, now: UnixMillis) {
         self.checker.revoked().insert(entry, now.0);
-        if let Revoked::Session(session_id) = &revocation.revoked {
-            self.rows.remove(session_id);
+        match &revocation.revoked {
+            Revoked::Session(session_id) => drop(self.rows.remove(session_id)),
+            Revoked::Everybody(moment) => drop(self.everybody_ended_at.fetch_max(moment.0, Ordering::AcqRel)),
+            Revoked::Epoch(..) | Revoked::Key(_) | Revoked::Client(..) => {}
         }
     }
 
@@ -176,36 +183,58 @@ impl Memory {
 
     /// The row of a session that is not revoked.
     async fn row(&self, session_id: SessionId, store: &Store, now: UnixMillis) -> Result<Option<Arc<Known>>, Failure> {
-        let known = match self.rows.get(&session_id) {
-            Some(known) if now < known.read_at + self.lifetime => known,
-            _ => {
-                let Some(Live { session, account }) = store.session(session_id).await? else { return Ok(None) };
-                let seen_at = AtomicI64::new(session.seen_at.0);
-                let known = Arc::new(Known { session, account, read_at: now, seen_at });
-                self.rows.insert(session_id, Arc::clone(&known));
-                known
+        if let Some(known) = self.kept(session_id, now) {
+            if !self.is_revoked(&known, store, now).await? {
+                return Ok(Some(known));
             }
-        };
+            // What has ended stays so. Anything else may go on, as after a change of roles: its row says so.
+            if known.standing(now) == Standing::Ended {
+                return Ok(None);
+            }
+        }
+        let Some(known) = self.read(session_id, store, now).await? else { return Ok(None) };
+        if !self.is_revoked(&known, store, now).await? {
+            return Ok(Some(known));
+        }
+        // A full set refuses more than it was told to. What was just read from the database is not dead, only unsure.
+        let floor = self.checker.revoked().floor();
+        let unsure = floor.is_some_and(|floor| known.read_at.0 <= floor) && known.standing(now) == Standing::Live;
+        if unsure { Err(Failure::Unavailable { retry_after: 5 }) } else { Ok(None) }
+    }
+
+    /// The row as it was read lately.
+    fn kept(&self, session_id: SessionId, now: UnixMillis) -> Option<Arc<Known>> {
+        let ended_at = self.everybody_ended_at.load(Ordering::Acquire);
+        // A row that was being read when everything ended may be from before, whatever the time of its reading says.
+        self.rows
+            .get(&session_id)
+            .filter(|known| now < known.read_at + self.lifetime && known.everybody_ended_at == ended_at)
+    }
+
+    async fn read(&self, session_id: SessionId, store: &Store, now: UnixMillis) -> Result<Option<Arc<Known>>, Failure> {
+        let everybody_ended_at = self.everybody_ended_at.load(Ordering::Acquire);
+        let Some(Live { session, account }) = store.session(session_id).await? else { return Ok(None) };
+        let seen_at = AtomicI64::new(session.seen_at.0);
+        let known = Arc::new(Known { session, account, read_at: now, everybody_ended_at, seen_at });
+        self.rows.insert(session_id, Arc::clone(&known));
+        Ok(Some(known))
+    }
+
+    /// Whether a row has been withdrawn, judged by what is known lately.
+    async fn is_revoked(&self, known: &Known, store: &Store, now: UnixMillis) -> Result<bool, Failure> {
         if !self.knows_enough(known.read_at, now) {
             self.keep_up(store, now).await?;
         }
         // After the read, so that a revocation committed in between is found here.
         let marks = Marks {
-            sid: session_id.0,
+            sid: known.session.session_id.0,
             user: Some(known.account.user_id.0),
             uep: known.account.epoch,
             rat: known.read_at.0,
             kid: None,
             client_id: None,
         };
-        let revoked = self.checker.revoked();
-        if !revoked.is_revoked(&marks) {
-            return Ok(Some(known));
-        }
-        // A full set refuses more than it was told to. What was just read from the database is not dead, only unsure.
-        let unsure =
-            revoked.floor().is_some_and(|floor| known.read_at.0 <= floor) && known.standing(now) == Standing::Live;
-        if unsure { Err(Failure::Unavailable { retry_after: 5 }) } else { Ok(None) }
+        Ok(self.checker.revoked().is_revoked(&marks))
     }
 
     /// Lends the claims of an access token that is genuine, in time, and not revoked as far as is known lately.
@@ -272,6 +301,10 @@ fn entry(revocation: &Revocation, now: UnixMillis) -> verifier::Revocation {
         Revoked::Session(session_id) => verifier::Revocation::Session { sid: session_id.0, keep_until },
         Revoked::Epoch(user_id, epoch) => verifier::Revocation::Epoch { user: user_id.0, epoch: *epoch, keep_until },
         Revoked::Key(kid) => verifier::Revocation::Key { kid: kid.clone(), keep_until },
+        Revoked::Everybody(moment) => verifier::Revocation::Everybody { read_until: moment.0, keep_until },
+        Revoked::Client(client_id, moment) => {
+            verifier::Revocation::Client { client_id: client_id.clone(), read_until: moment.0, keep_until }
+        }
     }
 }
 

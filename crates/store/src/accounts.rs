@@ -93,7 +93,8 @@ impl Store {
         .await
     }
 
-    /// Sets the roles and ends every session of the user. None: no such user.
+    /// Sets the roles and voids every access token of the user. The sessions go on, with the new roles from the next refresh or
+    /// reading of the row on. None: no such user.
     pub async fn set_roles(
         &self,
         user_id: UserId,
@@ -104,7 +105,9 @@ impl Store {
         let text = "update users set epoch = epoch + 1, roles = $2 where user_id = $1 returning epoch";
         let roles = roles.to_string();
         self.write(async move |sql| {
-            change(sql, user_id, text, &[&user_id.0, &roles], Keep { until: keep_until, now }).await
+            let epoch = sql.one(text, &[&user_id.0, &roles], |row| row.counter()).await?;
+            let Some(epoch) = epoch else { return Ok(None) };
+            endings::go_on_in_epoch(sql, user_id, epoch, Keep { until: keep_until, now }).await.map(Some)
         })
         .await
     }

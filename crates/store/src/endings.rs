@@ -3,8 +3,9 @@
 use domain::revocation::{Receipt, Revocation, Revoked};
 use domain::{EndedWhy, SessionId, UnixMillis, UserId};
 
+use crate::floors::{everybody_ended_at, session_ended_at};
 use crate::revocations;
-use crate::sql::Sql;
+use crate::sql::{Sql, counter};
 use crate::{Error, Store};
 
 /// When something ends, and until when that must be remembered.
@@ -16,6 +17,13 @@ pub(crate) struct Keep {
 
 /// Most live sessions of one account: more devices than anybody has, and few enough to be listed and ended at once.
 const MOST_SESSIONS: i64 = 100;
+
+/// Whether a row of `sessions` is that of a session that has not ended, neither by itself nor with all others.
+macro_rules! stands {
+    () => {
+        concat!("ended_at is null and created_at > ", everybody_ended_at!())
+    };
+}
 
 impl Store {
     /// Ends a session. The receipt is empty if it was over already, or never was.
@@ -65,7 +73,8 @@ impl Store {
                 )
                 .await?;
             let ended: &[SessionId] = if expired == 1 { &[session_id] } else { &[] };
-            let stands = "select 1 from sessions where session_id = $1 and ended_at is null";
+            let stands =
+                concat!("select 1 from sessions s where session_id = $1 and ", session_ended_at!(), " is null");
             if ended.is_empty() && sql.one(stands, &[&session_id.0], |_| Ok(())).await?.is_some() {
                 return Ok(None);
             }
@@ -86,8 +95,12 @@ impl Store {
         self.write(async move |sql| {
             let ended = sql
                 .all(
-                    "update sessions set ended_at = $3, ended_why = $4
-                where user_id = $1 and session_id <> $2 and ended_at is null returning session_id",
+                    concat!(
+                        "update sessions set ended_at = $3, ended_why = $4
+                        where user_id = $1 and session_id <> $2 and ",
+                        stands!(),
+                        " returning session_id"
+                    ),
                     &[&user_id.0, &keep.0, &now.0, &why.as_str()],
                     |row| row.take().map(SessionId),
                 )
@@ -117,7 +130,7 @@ impl Store {
 pub(crate) async fn end(sql: Sql<'_>, session_id: SessionId, why: EndedWhy, keep: Keep) -> Result<Receipt, Error> {
     let ended = sql
         .run(
-            "update sessions set ended_at = $2, ended_why = $3 where session_id = $1 and ended_at is null",
+            concat!("update sessions set ended_at = $2, ended_why = $3 where session_id = $1 and ", stands!()),
             &[&session_id.0, &keep.now.0, &why.as_str()],
         )
         .await?;
@@ -129,9 +142,12 @@ pub(crate) async fn make_room(sql: Sql<'_>, user_id: UserId, newest: SessionId, 
     // SQLite has no offset without a limit. What ends meanwhile for another reason keeps that reason.
     let ended = sql
         .all(
-            "update sessions set ended_at = $3, ended_why = $4 where ended_at is null and session_id in
-            (select session_id from sessions where user_id = $1 and session_id <> $2 and ended_at is null
-            order by idle_expires_at <= $3, seen_at desc, session_id limit $6 offset $5) returning session_id",
+            concat!(
+                "update sessions set ended_at = $3, ended_why = $4 where ended_at is null and session_id in
+                (select session_id from sessions where user_id = $1 and session_id <> $2 and ",
+                stands!(),
+                " order by idle_expires_at <= $3, seen_at desc, session_id limit $6 offset $5) returning session_id"
+            ),
             &[&user_id.0, &newest.0, &keep.now.0, &EndedWhy::Replaced.as_str(), &(MOST_SESSIONS - 1), &i64::MAX],
             |row| row.take().map(SessionId),
         )
@@ -149,6 +165,21 @@ pub(crate) async fn end_below_epoch(
     keep: Keep,
 ) -> Result<Receipt, Error> {
     end_of_user(sql, user_id, why, keep.now).await?;
+    void_below_epoch(sql, user_id, epoch, keep).await
+}
+
+/// Takes the user's sessions along to the epoch that was just raised: what was issued under them before is void, and they go
+/// on. Those that a former epoch has ended stay so.
+pub(crate) async fn go_on_in_epoch(sql: Sql<'_>, user_id: UserId, epoch: u64, keep: Keep) -> Result<Receipt, Error> {
+    sql.run(
+        "update sessions set epoch_at_issue = $2 where user_id = $1 and ended_at is null and epoch_at_issue = $2 - 1",
+        &[&user_id.0, &counter(epoch)?],
+    )
+    .await?;
+    void_below_epoch(sql, user_id, epoch, keep).await
+}
+
+async fn void_below_epoch(sql: Sql<'_>, user_id: UserId, epoch: u64, keep: Keep) -> Result<Receipt, Error> {
     let revocations = vec![Revocation { revoked: Revoked::Epoch(user_id, epoch), keep_until: keep.until }];
     let place = revocations::insert(sql, &revocations).await?;
     Ok(Receipt { revoked_at: keep.now, revocations, place })
@@ -156,7 +187,11 @@ pub(crate) async fn end_below_epoch(
 
 async fn end_of_user(sql: Sql<'_>, user_id: UserId, why: EndedWhy, now: UnixMillis) -> Result<Vec<SessionId>, Error> {
     sql.all(
-        "update sessions set ended_at = $2, ended_why = $3 where user_id = $1 and ended_at is null returning session_id",
+        concat!(
+            "update sessions set ended_at = $2, ended_why = $3 where user_id = $1 and ",
+            stands!(),
+            " returning session_id"
+        ),
         &[&user_id.0, &now.0, &why.as_str()],
         |row| row.take().map(SessionId),
     )

@@ -8,6 +8,7 @@ use futures_util::future::try_join;
 
 use crate::accounts::account_columns;
 use crate::endings::{self, Keep};
+use crate::floors::grant_stands;
 use crate::sessions::{Live, NewGrant, live, session_columns};
 use crate::sql::{Columns, Sql};
 use crate::{Error, Store};
@@ -95,7 +96,8 @@ async fn rotate(sql: Sql<'_>, request: RotateRequest<'_>) -> Result<Rotated, Err
     let repeated = match grant.judge(request.presented, request.client_id, request.grace, request.now) {
         Rotation::Advance(successor) => {
             grant.rotation = successor;
-            grant.rotated_at = request.now;
+            // Another node's clock may have been ahead. What says when a client's grants were ended compares with this.
+            grant.rotated_at = grant.rotated_at.max(request.now);
             false
         }
         Rotation::Repeat(_) => true,
@@ -107,16 +109,16 @@ async fn rotate(sql: Sql<'_>, request: RotateRequest<'_>) -> Result<Rotated, Err
     if repeated {
         renew(sql, request, &mut live).await?;
     } else {
-        try_join(advance(sql, request, grant.rotation), renew(sql, request, &mut live)).await?;
+        try_join(advance(sql, request, &grant), renew(sql, request, &mut live)).await?;
     }
     Ok(Rotated::Issued { live, grant, repeated })
 }
 
-async fn advance(sql: Sql<'_>, request: RotateRequest<'_>, successor: u32) -> Result<(), Error> {
+async fn advance(sql: Sql<'_>, request: RotateRequest<'_>, to: &Grant) -> Result<(), Error> {
     let advanced = sql
         .run(
             "update grants set rotation = $3, rotated_at = $4 where grant_id = $1 and rotation = $2",
-            &[&request.grant_id.0, &request.presented, &successor, &request.now.0],
+            &[&request.grant_id.0, &request.presented, &to.rotation, &to.rotated_at.0],
         )
         .await?;
     // Somebody else's rotation came between reading and writing: nothing is consumed, and trying again will see it.
@@ -137,20 +139,31 @@ async fn renew(sql: Sql<'_>, request: RotateRequest<'_>, live: &mut Live) -> Res
     Ok(())
 }
 
-/// Adds the grant of a new session.
+/// Adds the grant of a new session. `Unavailable` at a moment up to which the client's grants were ended.
 pub(crate) async fn insert(sql: Sql<'_>, new: &NewGrant, session_id: SessionId, now: UnixMillis) -> Result<(), Error> {
-    sql.run(
-        "insert into grants (grant_id, session_id, client_id, scope, rotation, rotated_at)
-        values ($1, $2, $3, $4, 0, $5)",
-        &[&new.grant_id.0, &session_id.0, &new.client_id, &new.scope, &now.0],
-    )
-    .await?;
-    Ok(())
+    let inserted = sql
+        .run(
+            "insert into grants (grant_id, session_id, client_id, scope, rotation, rotated_at)
+            select $1, $2, $3, $4, 0, $5
+            where not exists (select 1 from client_endings where client_id = $3 and ended_at >= $5)",
+            &[&new.grant_id.0, &session_id.0, &new.client_id, &new.scope, &now.0],
+        )
+        .await?;
+    if inserted == 1 { Ok(()) } else { Err(Error::Unavailable) }
 }
 
 /// On PostgreSQL both rows stay locked to the end: who presents the same token meanwhile waits, and then sees what became
 /// of it, as does whoever ends the session.
 async fn find(sql: Sql<'_>, session_id: SessionId, grant_id: GrantId) -> Result<Option<(Grant, Live)>, Error> {
+    let found = look(sql, session_id, grant_id).await?;
+    match found {
+        // It waited for a change of roles, and has the session from after it beside the account from before.
+        Some((_, live)) if live.session.epoch_at_issue > live.account.epoch => look(sql, session_id, grant_id).await,
+        found => Ok(found),
+    }
+}
+
+async fn look(sql: Sql<'_>, session_id: SessionId, grant_id: GrantId) -> Result<Option<(Grant, Live)>, Error> {
     sql.one(
         sql.either(find_grant!(), concat!(find_grant!(), " for no key update of g, s")),
         &[&grant_id.0, &session_id.0],
@@ -169,7 +182,8 @@ macro_rules! find_grant {
             ", ",
             account_columns!(),
             " from grants g join sessions s using (session_id) join users u using (user_id)
-            where g.grant_id = $1 and g.session_id = $2"
+            where g.grant_id = $1 and g.session_id = $2 and ",
+            grant_stands!()
         )
     };
 }

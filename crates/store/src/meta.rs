@@ -2,6 +2,7 @@
 
 use domain::UnixMillis;
 
+use crate::floors;
 use crate::sql::Sql;
 use crate::{Error, Store};
 
@@ -32,7 +33,7 @@ impl Store {
     pub async fn danger_reset_clock_floor(&self, now: UnixMillis) -> Result<(), Error> {
         self.write(async move |sql| {
             sql.run("update meta set value = $1 where name = 'clock_floor'", &[&now.0]).await?;
-            Ok(())
+            floors::take_back(sql, now).await
         })
         .await
     }

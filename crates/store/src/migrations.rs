@@ -52,6 +52,12 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../migrations/sqlite/0007_listeners.sql"),
         postgres: include_str!("../migrations/postgres/0007_listeners.sql"),
     },
+    Migration {
+        number: 8,
+        name: "floors",
+        sqlite: include_str!("../migrations/sqlite/0008_floors.sql"),
+        postgres: include_str!("../migrations/postgres/0008_floors.sql"),
+    },
 ];
 
 /// The number of the last one that this version knows.

@@ -1,11 +1,11 @@
 //! What must be done to a database that was put back to an earlier state: much of what it says stands has ended since.
 
 use domain::revocation::{Revocation, Revoked};
-use domain::{EndedWhy, KeyState, UnixMillis};
+use domain::{KeyState, UnixMillis};
 
 use crate::keys::{all, announce};
 use crate::sql::Sql;
-use crate::{Error, Store, revocations};
+use crate::{Error, Store, floors, revocations};
 
 /// What no longer stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,27 +26,19 @@ impl Store {
     /// Every epoch becomes `now` in milliseconds: later than whatever was reached since the backup was made, as none was ever
     /// raised a thousand times a second.
     pub async fn void_everything(&self, keep_until: UnixMillis, now: UnixMillis) -> Result<Voided, Error> {
-        let mut sessions = 0;
-        loop {
+        let mut accounts = 0;
+        let mut after = Some(Vec::new());
+        while let Some(from) = after {
             // In parts: a transaction on PostgreSQL has only so long.
-            let ended = self.write(async move |sql| end_some(sql, now).await).await?;
-            sessions += ended;
-            if ended == 0 {
-                break;
-            }
+            let (raised, next) = self.write(async move |sql| raise_some(sql, &from, now).await).await?;
+            accounts += raised;
+            after = next;
         }
         self.write(async move |sql| {
+            let held = floors::hold(sql, now).await?;
             announce(sql).await?;
             read_on(sql).await?;
-            // By time, so that no two restores come to the same, be it from one backup.
-            let raise = sql.either(
-                "update users set epoch = max(epoch + 1, $1)",
-                "update users set epoch = greatest(epoch + 1, $1)",
-            );
-            let accounts = sql.run(raise, &[&now.0]).await?;
-            let tell = "insert into revocations (kind, key, value, keep_until)
-                select 'epoch', user_id, epoch, $1 from users";
-            sql.run(tell, &[&keep_until.0]).await?;
+            let everybody = floors::end_everybody(sql, held, now).await?;
             let mut keys = all(sql).await?;
             keys.retain(|key| key.life.state != KeyState::Gone);
             let erase = "update signing_keys set state = 'gone', sealed = $1 where state <> 'gone'";
@@ -55,6 +47,7 @@ impl Store {
             let entries: Vec<_> = keys.into_iter().map(|key| entry(key.life.kid)).collect();
             revocations::insert(sql, &entries).await?;
             forget_offers(sql).await?;
+            let sessions = usize::try_from(everybody.count).unwrap_or(usize::MAX);
             Ok(Voided { sessions, accounts, keys: entries.len() })
         })
         .await
@@ -95,16 +88,20 @@ async fn read_on(sql: Sql<'_>) -> Result<(), Error> {
     Ok(())
 }
 
-async fn end_some(sql: Sql<'_>, now: UnixMillis) -> Result<usize, Error> {
-    sql.run(
-        "update sessions set ended_at = $1, ended_why = $2 where ended_at is null and session_id in
-        (select session_id from sessions where ended_at is null limit $3)",
-        &[&now.0, &EndedWhy::EndedByAdmin.as_str(), &BATCH],
-    )
-    .await
+/// Raises the epochs of the accounts behind an id, by which they are ordered. Answers how many, and behind which id to go on.
+async fn raise_some(sql: Sql<'_>, after: &[u8], now: UnixMillis) -> Result<(usize, Option<Vec<u8>>), Error> {
+    let last = "select user_id from users where user_id > $1 order by user_id limit 1 offset $2";
+    let last = sql.one(last, &[&after, &(BATCH - 1)], |row| row.take::<Vec<u8>>()).await?;
+    // By time, so that no two restores come to the same, be it from one backup.
+    let raise = sql.either(
+        "update users set epoch = max(epoch + 1, $1) where user_id > $2 and ($3 is null or user_id <= $3)",
+        "update users set epoch = greatest(epoch + 1, $1) where user_id > $2 and ($3 is null or user_id <= $3)",
+    );
+    let raised = sql.run(raise, &[&now.0, &after, &last]).await?;
+    Ok((raised, last))
 }
 
-/// Most sessions that are ended in one transaction.
+/// Most accounts whose epoch is raised in one transaction.
 const BATCH: i64 = 10_000;
 
 /// By how much positions are raised: more than any was since the backup.

@@ -180,6 +180,8 @@ pub(crate) async fn insert(sql: Sql<'_>, revocations: &[Revocation]) -> Result<O
             Revoked::Session(session_id) => ("session", session_id.0.as_slice(), 0),
             Revoked::Epoch(user_id, epoch) => ("epoch", user_id.0.as_slice(), counter(*epoch)?),
             Revoked::Key(kid) => ("key", kid.as_bytes(), 0),
+            Revoked::Everybody(moment) => ("everybody", [].as_slice(), moment.0),
+            Revoked::Client(client_id, moment) => ("client", client_id.as_bytes(), moment.0),
         };
         entries.push((kind, key, value, keep_until.0));
     }
@@ -227,11 +229,20 @@ fn revocation(row: &mut Columns<'_>) -> Result<Revocation, Error> {
         }
         "epoch" => Revoked::Epoch(UserId(row.take()?), row.counter()?),
         "key" => {
-            let kid = String::from_utf8(row.take()?).map_err(|_| Error::broken("revocations.key is not a kid"))?;
+            let kid = text(row)?;
             row.counter()?;
             Revoked::Key(kid)
         }
+        "everybody" => {
+            row.take::<Vec<u8>>()?;
+            Revoked::Everybody(row.moment()?)
+        }
+        "client" => Revoked::Client(text(row)?, row.moment()?),
         _ => return Err(Error::broken("revocations.kind is unknown")),
     };
     Ok(Revocation { revoked, keep_until: UnixMillis(row.take()?) })
+}
+
+fn text(row: &mut Columns<'_>) -> Result<String, Error> {
+    String::from_utf8(row.take()?).map_err(|_| Error::broken("revocations.key is neither a kid nor a client_id"))
 }

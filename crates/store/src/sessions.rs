@@ -10,6 +10,7 @@ use domain::{Account, EndedWhy, GrantId, PasswordHash, SecretHash, Session, Sess
 use crate::accounts::{account, account_columns};
 use crate::datum::Value;
 use crate::endings::{self, Keep};
+use crate::floors::{self, everybody_ended_at};
 use crate::sql::{Columns, Sql, counter};
 use crate::throttles::{self, ThrottleKey};
 use crate::{Error, Store, grants};
@@ -76,24 +77,26 @@ pub struct Opened {
     pub replaced: Option<Receipt>,
 }
 
-/// The sessions `s` of the user `$1` that are not over and not past a deadline at `$2`.
+/// The sessions `s` of the user `$1` that are not over and not past a deadline at `$2`. Ends with the moment that they must have
+/// begun after.
 macro_rules! standing_of {
     () => {
         " from sessions s join users u using (user_id)
         where user_id = $1 and s.ended_at is null and s.idle_expires_at > $2 and s.expires_at > $2
-        and s.epoch_at_issue >= u.epoch"
+        and s.epoch_at_issue >= u.epoch and s.created_at > "
     };
 }
 
 impl Store {
     /// Opens a session, and ends the least recently seen ones of an account that would have more than 100.
     ///
-    /// None: the account was disabled, deleted or its epoch raised since the login was judged.
+    /// None: the account was disabled, deleted or its epoch raised since the login was judged. `Unavailable` if the login was
+    /// judged at a moment up to which everything was ended.
     pub async fn open_session(&self, new: NewSession) -> Result<Option<Opened>, Error> {
         let _turn = self.turn(&new.user_id.0).await?;
         self.write(async move |sql| {
             if !insert(sql, &new).await? {
-                return Ok(None);
+                return floors::refuse_before_its_time(sql, new.now).await.map(|()| None);
             }
             if let Some(grant) = &new.grant {
                 grants::insert(sql, grant, new.session_id, new.now).await?;
@@ -130,6 +133,7 @@ impl Store {
                     "select ",
                     session_columns!(),
                     standing_of!(),
+                    everybody_ended_at!(),
                     " order by s.seen_at desc, s.session_id limit 500"
                 ),
                 &[&user_id.0, &now.0],
@@ -143,7 +147,7 @@ impl Store {
     /// How many sessions of the user are not over and not past a deadline.
     pub async fn count_sessions(&self, user_id: UserId, now: UnixMillis) -> Result<u64, Error> {
         self.read(async move |sql| {
-            let count = concat!("select count(*)", standing_of!());
+            let count = concat!("select count(*)", standing_of!(), everybody_ended_at!());
             Ok(sql.one(count, &[&user_id.0, &now.0], |row| row.counter()).await?.unwrap_or(0))
         })
         .await
@@ -204,10 +208,13 @@ async fn touch(sql: Sql<'_>, seen: &[([u8; 16], i64, i64)]) -> Result<(), Error>
 /// for it, and an epoch that is raised meanwhile finds the session to end.
 macro_rules! open_session {
     () => {
-        "insert into sessions (session_id, user_id, cookie_hash, created_at, authenticated_at, seen_at,
-        idle_expires_at, expires_at, amr, user_agent, ip, epoch_at_issue, max_access_exp, sweep_at)
-        select $1, user_id, $3, $4, $4, $4, $5, $6, $7, $8, $9, epoch, $10, $5
-        from users where user_id = $2 and epoch = $11 and disabled_at is null"
+        concat!(
+            "insert into sessions (session_id, user_id, cookie_hash, created_at, authenticated_at, seen_at,
+            idle_expires_at, expires_at, amr, user_agent, ip, epoch_at_issue, max_access_exp, sweep_at)
+            select $1, user_id, $3, $4, $4, $4, $5, $6, $7, $8, $9, epoch, $10, $5
+            from users where user_id = $2 and epoch = $11 and disabled_at is null and $4 > ",
+            everybody_ended_at!()
+        )
     };
 }
 
@@ -243,8 +250,12 @@ async fn find(sql: Sql<'_>, session_id: SessionId) -> Result<Option<Live>, Error
 /// The columns that [`session`] reads, of `sessions s`.
 macro_rules! session_columns {
     () => {
-        "s.session_id, s.user_id, s.cookie_hash, s.created_at, s.authenticated_at, s.seen_at, s.idle_expires_at, \
-         s.expires_at, s.amr, s.user_agent, s.ip, s.epoch_at_issue, s.max_access_exp, s.ended_at, s.ended_why"
+        concat!(
+            "s.session_id, s.user_id, s.cookie_hash, s.created_at, s.authenticated_at, s.seen_at, s.idle_expires_at, \
+             s.expires_at, s.amr, s.user_agent, s.ip, s.epoch_at_issue, s.max_access_exp, ",
+            $crate::floors::session_ended_at!(),
+            ", s.ended_why"
+        )
     };
 }
 pub(crate) use session_columns;
@@ -285,7 +296,9 @@ fn ended(row: &mut Columns<'_>) -> Result<Option<(UnixMillis, EndedWhy)>, Error>
     let at = row.moment_if_any()?;
     let why = row.take::<Option<String>>()?;
     let Some(at) = at else { return Ok(None) };
-    let why = why.as_deref().and_then(EndedWhy::parse).ok_or_else(|| Error::broken("sessions.ended_why is unknown"))?;
+    // With all others, for no reason of its own.
+    let Some(why) = why else { return Ok(Some((at, EndedWhy::EndedByAdmin))) };
+    let why = EndedWhy::parse(&why).ok_or_else(|| Error::broken("sessions.ended_why is unknown"))?;
     Ok(Some((at, why)))
 }
 

@@ -82,7 +82,8 @@ fn place(app: &App, session: &Session) -> Option<Place> {
     let ends_it = |revocation: &Revocation| match revocation {
         Revocation::Session { sid, .. } => *sid == session.session_id.0,
         Revocation::Epoch { user, epoch, .. } => *user == session.user_id.0 && *epoch > session.epoch_at_issue,
-        _ => false,
+        Revocation::Everybody { read_until, .. } => *read_until >= session.created_at.0,
+        Revocation::Key { .. } | Revocation::Client { .. } => false,
     };
     app.memory.feed().log().find(ends_it).map(|(source, number)| Place { source, number })
 }

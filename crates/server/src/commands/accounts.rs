@@ -55,7 +55,7 @@ pub enum User {
         /// Username or e-mail address
         name: String,
     },
-    /// Replace somebody's roles; their sessions end, so that no token with the old ones is left
+    /// Replace somebody's roles; tokens with the old ones are refused at once, and nobody is logged out
     SetRoles {
         /// Username or e-mail address
         name: String,
@@ -208,7 +208,10 @@ impl Desk {
         let roles = parse_roles(roles)?;
         let now = self.clock.now();
         let receipt = self.store.set_roles(account.user_id, &roles, keep_until(now), now).await?;
-        said(receipt, &account, &format!("has the roles: {roles}; all of their sessions are over"))
+        let what = format!("has the roles: {roles}");
+        said(receipt, &account, &what)?;
+        line("Tokens with the former roles are refused; sessions go on, with the new ones from their next refresh on.");
+        Ok(())
     }
 
     async fn set_password(&self, name: &str, password_stdin: bool) -> Result<Receipt, StartError> {

@@ -1,10 +1,12 @@
 //! `watchword session`: who is logged in where, and ending that.
 
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use domain::revocation::keep_until;
 use domain::{EndedWhy, Session, SessionId};
 use serde::Serialize;
+use store::EndedUpTo;
 
 use super::output::{json, line, table};
 use super::receipt::{Told, told};
@@ -12,6 +14,7 @@ use super::start::{account, existing, wrong};
 use crate::app::StartError;
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::ending_all;
 use crate::moments::ago;
 
 #[derive(clap::Subcommand)]
@@ -24,10 +27,10 @@ pub enum SessionCommand {
         #[arg(long)]
         json: bool,
     },
-    /// End one session, or all of somebody's
+    /// End one session, all of somebody's, whatever a client holds, or everything
+    #[command(group = clap::ArgGroup::new("what").required(true).args(["session_id", "user", "client", "everybody"]))]
     End {
         /// Session id, as the list shows it
-        #[arg(required_unless_present = "user", conflicts_with = "user")]
         session_id: Option<String>,
         /// End all sessions of this user instead
         #[arg(long)]
@@ -35,6 +38,15 @@ pub enum SessionCommand {
         /// Wait until every connected verifier refuses it, and say since when; the exit code is 3 if one is late
         #[arg(long)]
         wait: bool,
+        /// End whatever the client of this `client_id` holds instead: refresh tokens and access tokens; cookies go on
+        #[arg(long, value_name = "CLIENT_ID")]
+        client: Option<String>,
+        /// End everything that was issued to anybody before now instead
+        #[arg(long)]
+        everybody: bool,
+        /// Do not ask whether everybody is meant
+        #[arg(long, requires = "everybody", conflicts_with_all = ["session_id", "user", "client"])]
+        yes: bool,
         /// Print JSON
         #[arg(long)]
         json: bool,
@@ -80,7 +92,26 @@ pub async fn run(command: SessionCommand, config: &Config) -> Result<ExitCode, S
             }
             ExitCode::SUCCESS
         }
-        SessionCommand::End { session_id, user: name, wait, json: as_json } => {
+        SessionCommand::End { everybody: true, yes, .. } if !yes && !is_meant()? => {
+            line("Nothing was ended.");
+            ExitCode::FAILURE
+        }
+        SessionCommand::End { everybody: true, wait, json: as_json, .. } => {
+            let ended = ending_all::everybody(&store, &clock).await?;
+            ending_all::passed(&ended, &clock).await;
+            let told = told(&ended.receipt, wait, config, &store, &clock).await?;
+            tell_all(&ended, told, "session", "Everybody is logged out, and may log in again.", as_json)
+        }
+        SessionCommand::End { client: Some(client_id), wait, json: as_json, .. } => {
+            let ended = ending_all::client(&store, &clock, &client_id).await?;
+            ending_all::passed(&ended, &clock).await;
+            let told = told(&ended.receipt, wait, config, &store, &clock).await?;
+            let next = "Sessions go on; whoever used that client logs in with it again.";
+            let code = tell_all(&ended, told, "grant", next, as_json);
+            // A client_id that was mistyped ends nothing.
+            if ended.count == 0 { ExitCode::FAILURE } else { code }
+        }
+        SessionCommand::End { session_id, user: name, wait, json: as_json, .. } => {
             let keep_until = keep_until(now);
             let why = EndedWhy::EndedByAdmin;
             let receipt = match (session_id, name) {
@@ -111,6 +142,31 @@ pub async fn run(command: SessionCommand, config: &Config) -> Result<ExitCode, S
     };
     store.close().await;
     Ok(code)
+}
+
+/// Tells what was ended up to a moment, and what is to be expected.
+fn tell_all(ended: &EndedUpTo, told: Told, what: &str, next: &str, as_json: bool) -> ExitCode {
+    let (count, code) = (ended.count, told.code());
+    if as_json {
+        json(&Ended { ended: usize::try_from(count).unwrap_or(usize::MAX), receipt: told });
+    } else {
+        let plural = if count == 1 { "" } else { "s" };
+        line(format!("Ended {count} {what}{plural}. A running server refuses what belongs to them within 100 ms."));
+        line(next);
+        told.print();
+    }
+    code
+}
+
+/// Asks whether everybody is meant.
+fn is_meant() -> Result<bool, StartError> {
+    if !std::io::stdin().is_terminal() {
+        return Err(wrong("this logs everybody out, on every device; say --yes if that is meant"));
+    }
+    line("This logs everybody out, on every device: people, and programs with their tokens. Type yes to go on.");
+    let mut text = String::new();
+    std::io::stdin().read_line(&mut text).map_err(wrong)?;
+    Ok(text.trim() == "yes")
 }
 
 impl Row {

@@ -121,13 +121,20 @@ async fn named(headers: &HeaderMap, app: &App) -> Result<Option<SessionId>, Fail
     if let Ok(refresh) = RefreshToken::decode(text, &app.keys.refresh) {
         return Ok(Some(SessionId(refresh.session_id)));
     }
-    let named = app.memory.session_of(text, &app.keys.known().verifying);
+    let named = named_by_token(text, app);
     if named.is_some() {
         return Ok(named);
     }
     // Another node may sign with a key that this one has not heard of yet.
     app.keys.catch_up(&app.store, &app.memory, app.clock.now()).await?;
-    Ok(app.memory.session_of(text, &app.keys.known().verifying))
+    Ok(named_by_token(text, app))
+}
+
+/// Also by a key that is gone. Whoever had stolen it before it was revoked could log somebody out, if he knew the session; but the
+/// session goes on without the key, and its owner who logs out must not be told that it is over.
+fn named_by_token(text: &str, app: &App) -> Option<SessionId> {
+    let keys = app.keys.known();
+    app.memory.session_of(text, &keys.verifying).or_else(|| app.memory.session_of(text, &keys.gone))
 }
 
 /// A cookie is sent by the browser whoever asks, so the form or header must show that the user did.

@@ -2,6 +2,7 @@
 
 use axum::Json;
 use domain::revocation::Receipt;
+use domain::session::Standing;
 use domain::{Session, SessionId};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -97,8 +98,13 @@ pub struct Ended {
     ))]
 pub async fn current(Authenticated(credential): Authenticated, app: App) -> Result<Json<CurrentSession>, Failure> {
     // Before the read, so that what is committed in between is news to whoever goes by it.
-    let read_at = app.clock.now().0;
+    let now = app.clock.now();
+    let read_at = now.0;
     let live = app.store.session(credential.session_id()).await?.ok_or(Failure::Unauthenticated(None))?;
+    // It may have ended since the credential was checked, and whoever asks goes by this answer for a while.
+    if live.session.standing(&live.account, now) == Standing::Ended {
+        return Err(Failure::Unauthenticated(None));
+    }
     let account = live.account;
     let user = User {
         user_id: account.user_id.to_string(),

@@ -9,13 +9,12 @@ use serde_json::{Value, json};
 use crate::support::{BOUND, Client, Front, PASSWORD, refused_soon};
 
 #[tokio::test]
-async fn a_change_of_password_roles_or_standing_by_command_ends_every_session_on_every_node() {
+async fn a_change_of_password_or_standing_by_command_ends_every_session_on_every_node() {
     let front = Front::start(2, "throttle.account_burst = 100").await;
     front.fleet.add_user("kavya");
     let client = front.client();
     for (command, input) in [
         (&["user", "set-password", "kavya", "--password-stdin"][..], format!("{NEW_PASSWORD}\n")),
-        (&["user", "set-roles", "kavya", "editor"], String::new()),
         (&["session", "end", "--user", "kavya"], String::new()),
         (&["user", "disable", "kavya"], String::new()),
     ] {
@@ -46,10 +45,65 @@ async fn a_change_of_password_roles_or_standing_by_command_ends_every_session_on
         }
     }
     front.fleet.run(&["user", "enable", "kavya"], "");
+    front.fleet.run(&["user", "set-roles", "kavya", "editor"], "");
     for node in front.nodes() {
         let tokens = node.client().try_login("kavya", NEW_PASSWORD).await.json();
         let session = client.with(&tokens).get("/api/v1/session").await.json();
         assert_eq!(session["user"]["roles"], json!(["editor"]));
+    }
+}
+
+#[tokio::test]
+async fn roles_that_are_taken_away_by_command_are_gone_on_every_node_and_nobody_is_logged_out() {
+    let front = Front::start(2, "").await;
+    front.fleet.add_user("kavya");
+    let client = front.client();
+    let (cookie, mut tokens) = client.login_both("kavya").await;
+    for roles in ["admin", "editor", ""] {
+        front.fleet.run(&["user", "set-roles", "kavya", roles], "");
+        for node in front.nodes() {
+            refused_soon(&node.client().with(&tokens)).await;
+        }
+        tokens = client.refresh(&tokens).await.json();
+        let expected: Vec<&str> = roles.split_whitespace().collect();
+        for node in front.nodes() {
+            for credential in [node.client().with(&tokens), node.client().cookie(&cookie)] {
+                let session = credential.get("/api/v1/session").await;
+                assert_eq!(session.status, StatusCode::OK, "{}", session.body);
+                assert_eq!(session.json()["user"]["roles"], json!(expected));
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn everything_that_is_ended_by_command_is_refused_on_every_node_and_one_may_log_in_again() {
+    let front = Front::start(2, "").await;
+    front.fleet.add_user("kavya");
+    let client = front.client();
+    for args in [&["session", "end", "--everybody", "--yes"][..], &["session", "end", "--client", "first-party"]] {
+        let (cookie, tokens) = client.login_both("kavya").await;
+        for _ in front.nodes() {
+            assert_eq!(client.clone().cookie(&cookie).get("/dashboard").await.status, StatusCode::OK);
+            assert_eq!(client.with(&tokens).get("/dashboard").await.status, StatusCode::OK);
+        }
+        front.fleet.run(args, "");
+        for node in front.nodes() {
+            refused_soon(&node.client().with(&tokens)).await;
+            assert_eq!(node.client().refresh(&tokens).await.status, StatusCode::UNAUTHORIZED);
+            let cookie = node.client().cookie(&cookie);
+            if args.contains(&"--everybody") {
+                refused_soon(&cookie).await;
+            } else {
+                assert_eq!(cookie.get("/dashboard").await.status, StatusCode::OK);
+            }
+        }
+        let (cookie, tokens) = client.login_both("kavya").await;
+        for node in front.nodes() {
+            for credential in [node.client().with(&tokens), node.client().cookie(&cookie)] {
+                assert_eq!(credential.get("/dashboard").await.status, StatusCode::OK);
+            }
+        }
     }
 }
 

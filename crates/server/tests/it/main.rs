@@ -4,6 +4,7 @@
 mod support;
 
 mod devices;
+mod ending_all;
 mod errors;
 mod forward_auth;
 mod hints;

@@ -251,3 +251,33 @@ async fn only_so_many_long_answers_are_on_their_way_at_a_time_and_short_ones_alw
     assert_eq!(follower.send("/revocations").await.status(), StatusCode::OK);
     server.claim_failures();
 }
+
+#[tokio::test]
+async fn the_end_of_everything_and_of_what_a_client_holds_is_told_in_one_entry_each() {
+    let server = TestServer::start().await;
+    server.user("kavya", &[]).await;
+    let follower = Follower::of(&server).await;
+    server.client().login("kavya").await;
+    server.client().login("kavya").await;
+    let before = follower.ask("").await;
+    let (store, clock) = (&server.app.store, &server.app.clock);
+    let everybody = watchword::ending_all::everybody(store, clock).await.unwrap();
+    let client = watchword::ending_all::client(store, clock, "first-party").await.unwrap();
+    server.catch_up().await;
+    let told = follower.since(&before).await.entries;
+    let moments: Vec<_> = told
+        .iter()
+        .map(|entry| match entry {
+            Revocation::Everybody { read_until, keep_until } => ("", *read_until, *keep_until),
+            Revocation::Client { client_id, read_until, keep_until } => (client_id.as_str(), *read_until, *keep_until),
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(
+        moments.iter().map(|moment| (moment.0, moment.1)).collect::<Vec<_>>(),
+        [("", everybody.moment.0), ("first-party", client.moment.0)]
+    );
+    for (_, read_until, until) in moments {
+        assert!(until >= keep_until(domain::UnixMillis(read_until)).0, "for as long as what it stops");
+    }
+}

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use axum::http::StatusCode;
-use domain::{EndedWhy, Roles, SessionId, Span};
+use domain::{EndedWhy, SessionId, Span};
 use serde_json::{Value, json};
 
 use crate::support::{Client, PASSWORD, TestServer};
@@ -134,11 +134,11 @@ async fn logout_on_one_node_ends_the_session_on_every_node() {
 }
 
 #[tokio::test]
-async fn a_change_of_password_roles_or_standing_ends_every_session_at_once_on_every_node() {
+async fn a_change_of_password_or_standing_ends_every_session_at_once_on_every_node() {
     let here = TestServer::start().await;
     let there = here.beside("").await;
     let user_id = here.user("kavya", &[]).await;
-    for change in ["password", "roles", "disabled"] {
+    for change in ["password", "disabled"] {
         let (cookie, tokens) = here.client().login_both("kavya").await;
         let (other_cookie, other_tokens) = there.client().login_both("kavya").await;
         for client in [here.client(), there.client()] {
@@ -154,7 +154,6 @@ async fn a_change_of_password_roles_or_standing_ends_every_session_at_once_on_ev
                 let hash = here.app.passwords.hash(PASSWORD.to_owned().into()).await.unwrap();
                 store.set_password(user_id, hash, keep, now).await
             }
-            "roles" => store.set_roles(user_id, &Roles::admin(), keep, now).await,
             _ => store.set_disabled(user_id, true, keep, now).await,
         };
         assert!(receipt.unwrap().is_some());

@@ -74,10 +74,9 @@ fn a_running_server_obeys_user_commands_within_a_second() {
     assert_eq!(http.get("/dashboard", &login.bearer("access_token")).status, 200);
     assert_eq!(place.run(&["user", "set-roles", "kavya", "editor,auditor"]).code, Some(0));
     http.refused_soon(&login.bearer("access_token"));
-    http.refused_soon(&[login.cookie()]);
-    let login = http.login("kavya");
-    let session = http.get("/api/v1/session", &login.bearer("access_token")).json();
+    let session = http.get("/api/v1/session", &[login.cookie()]).json();
     assert_eq!(session["user"]["roles"], serde_json::json!(["auditor", "editor"]));
+    assert_eq!(http.post("/refresh", &login.bearer("refresh_token")).status, 200);
 
     let said = place.run_with_input(&["user", "set-password", "kavya", "--password-stdin"], "nine loud herons wade\n");
     assert_eq!(said.code, Some(0), "{said:?}");
@@ -122,6 +121,46 @@ fn sessions_are_listed_and_a_running_server_refuses_them_once_ended() {
         http.refused_soon(&[login.cookie()]);
     }
     assert_eq!(http.login("kavya").status, 200, "logging in again is not forbidden");
+}
+
+#[test]
+fn everything_is_ended_when_that_is_said_twice_and_what_a_client_holds_when_it_is_named() {
+    let place = Place::new();
+    let server = running(&place);
+    let http = server.http();
+    let login = http.login("kavya");
+    let asked = place.run(&["session", "end", "--everybody"]);
+    assert_eq!(asked.code, Some(1), "{asked:?}");
+    assert!(asked.complaint().contains("--yes"), "{asked:?}");
+    assert_eq!(http.get("/dashboard", &[login.cookie()]).status, 200, "nothing was ended");
+    for args in [&["end"][..], &["end", "--everybody", "--user", "kavya"], &["end", "--client", "x", "--yes"]] {
+        assert_eq!(place.run(&[&["session"][..], args].concat()).code, Some(2), "{args:?}");
+    }
+
+    let mistyped = place.run(&["session", "end", "--client", "first-part"]);
+    assert_eq!(mistyped.code, Some(1), "{mistyped:?}");
+    assert!(mistyped.out.contains("Ended 0 grants."), "{mistyped:?}");
+    let said = place.run(&["session", "end", "--client", "first-party"]);
+    assert_eq!(said.code, Some(0), "{said:?}");
+    assert!(said.out.contains("Ended 1 grant.") && said.out.contains("Sessions go on"), "{said:?}");
+    http.refused_soon(&login.bearer("access_token"));
+    assert_eq!(http.post("/refresh", &login.bearer("refresh_token")).status, 401);
+    assert_eq!(http.get("/dashboard", &[login.cookie()]).status, 200);
+
+    let other = http.login("kavya");
+    assert_eq!(other.status, 200, "{other:?}");
+    assert_eq!(place.json(&["session", "end", "--everybody", "--yes", "--json"])["ended"], 2);
+    for login in [&login, &other] {
+        http.refused_soon(&login.bearer("access_token"));
+        http.refused_soon(&[login.cookie()]);
+        assert_eq!(http.post("/refresh", &login.bearer("refresh_token")).status, 401);
+    }
+    assert_eq!(place.json(&["session", "list", "kavya", "--json"]), serde_json::json!([]));
+    let after = http.login("kavya");
+    assert_eq!(after.status, 200, "{after:?}");
+    for credential in [&after.bearer("access_token"), &[after.cookie()]] {
+        assert_eq!(http.get("/dashboard", credential).status, 200);
+    }
 }
 
 #[test]

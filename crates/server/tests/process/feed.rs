@@ -138,6 +138,61 @@ async fn a_logout_reaches_a_verifier_long_before_its_bound_and_closes_what_is_op
     assert!(delays[19] < BOUND, "{delays:?}");
 }
 
+/// What a service demands of administrators says about a credential.
+async fn as_administrator(verifier: &Verifier, header: (&str, &str)) -> &'static str {
+    let request = Request::get("/").header(header.0, header.1).body(()).unwrap();
+    match verifier.authenticate(&request.into_parts().0).await {
+        Ok(who) if who.claims().roles.iter().any(|role| role == "admin") => "admin",
+        Ok(_) => "nobody special",
+        Err(rejection) => rejection.code(),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stripped_administrator_is_refused_by_a_verifier_in_token_and_cookie() {
+    let scene = Scene::set().await;
+    assert_eq!(scene.place.run(&["user", "set-roles", "kavya", "admin"]).code, Some(0));
+    let login = scene.login();
+    let (bearer, cookie) = (format!("Bearer {}", login.text("access_token")), login.cookie());
+    let cookie = cookie.split_once(": ").unwrap().1;
+    let credentials = [("authorization", bearer.as_str()), ("cookie", cookie)];
+    for credential in credentials {
+        assert_eq!(as_administrator(&scene.verifier, credential).await, "admin");
+    }
+    assert_eq!(scene.place.run(&["user", "set-roles", "kavya", ""]).code, Some(0));
+    let began = Instant::now();
+    for (credential, expected) in credentials.into_iter().zip(["revoked", "nobody special"]) {
+        loop {
+            let said = as_administrator(&scene.verifier, credential).await;
+            if said == expected {
+                break;
+            }
+            assert_eq!(said, "admin", "nobody is logged out");
+            assert!(began.elapsed() < BOUND, "{credential:?} is still believed");
+            tokio::task::yield_now().await;
+        }
+    }
+    let refreshed = scene.server().post("/refresh", &login.bearer("refresh_token"));
+    let bearer = format!("Bearer {}", refreshed.text("access_token"));
+    assert_eq!(as_administrator(&scene.verifier, ("authorization", &bearer)).await, "nobody special");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_verifier_refuses_whatever_was_issued_to_everybody_or_to_a_client_and_not_what_is_issued_next() {
+    let scene = Scene::set().await;
+    for args in [&["session", "end", "--everybody", "--yes"][..], &["session", "end", "--client", "first-party"]] {
+        let (one, other) = (scene.login(), scene.login());
+        for login in [&one, &other] {
+            assert_eq!(scene.verdict(login).await, Ok(()));
+        }
+        assert_eq!(scene.place.run(args).code, Some(0));
+        for login in [&one, &other] {
+            assert!(scene.until(login, Err("revoked")).await < BOUND);
+        }
+        scene.until(&scene.login(), Ok(())).await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn cut_off_a_verifier_believes_nothing_for_longer_than_its_bound_but_goes_on_with_who_refreshes() {
     let scene = Scene::set().await;

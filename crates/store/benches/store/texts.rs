@@ -3,28 +3,34 @@
 pub const INSERT_SESSION: &str = "insert into sessions (session_id, user_id, cookie_hash, created_at, authenticated_at,
     seen_at, idle_expires_at, expires_at, amr, user_agent, ip, epoch_at_issue, max_access_exp, sweep_at)
     select $1, user_id, $3, $4, $4, $4, $5, $6, $7, $8, $9, epoch, $10, $5
-    from users where user_id = $2 and epoch = $11 and disabled_at is null";
+    from users where user_id = $2 and epoch = $11 and disabled_at is null
+    and $4 > coalesce((select value from meta where name = 'everybody_ended_at'), -1)";
 
 pub const LOCKING_USER: &str = " for no key update";
 
 pub const INSERT_GRANT: &str = "insert into grants (grant_id, session_id, client_id, scope, rotation, rotated_at)
-    values ($1, $2, $3, $4, 0, $5)";
+    select $1, $2, $3, $4, 0, $5
+    where not exists (select 1 from client_endings where client_id = $3 and ended_at >= $5)";
 
 pub const MAKE_ROOM: &str = "update sessions set ended_at = $3, ended_why = $4 where ended_at is null and session_id in
     (select session_id from sessions where user_id = $1 and session_id <> $2 and ended_at is null
+    and created_at > coalesce((select value from meta where name = 'everybody_ended_at'), -1)
     order by idle_expires_at <= $3, seen_at desc, session_id limit $6 offset $5) returning session_id";
 
 pub const FIND: &str = "select s.session_id, s.user_id, s.cookie_hash, s.created_at, s.authenticated_at, s.seen_at,
-    s.idle_expires_at, s.expires_at, s.amr, s.user_agent, s.ip, s.epoch_at_issue, s.max_access_exp, s.ended_at,
+    s.idle_expires_at, s.expires_at, s.amr, s.user_agent, s.ip, s.epoch_at_issue, s.max_access_exp,
+    coalesce(s.ended_at, (select value from meta where name = 'everybody_ended_at' and value >= s.created_at)),
     s.ended_why, u.user_id, u.username, u.email, u.roles, u.epoch, u.created_at, u.disabled_at
     from sessions s join users u using (user_id) where s.session_id = $1";
 
 pub const FIND_GRANT: &str = "select g.grant_id, g.session_id, g.client_id, g.scope, g.rotation, g.rotated_at,
     s.session_id, s.user_id, s.cookie_hash, s.created_at, s.authenticated_at, s.seen_at,
-    s.idle_expires_at, s.expires_at, s.amr, s.user_agent, s.ip, s.epoch_at_issue, s.max_access_exp, s.ended_at,
+    s.idle_expires_at, s.expires_at, s.amr, s.user_agent, s.ip, s.epoch_at_issue, s.max_access_exp,
+    coalesce(s.ended_at, (select value from meta where name = 'everybody_ended_at' and value >= s.created_at)),
     s.ended_why, u.user_id, u.username, u.email, u.roles, u.epoch, u.created_at, u.disabled_at
     from grants g join sessions s using (session_id) join users u using (user_id)
-    where g.grant_id = $1 and g.session_id = $2";
+    where g.grant_id = $1 and g.session_id = $2
+    and g.rotated_at > coalesce((select ended_at from client_endings c where c.client_id = g.client_id), -1)";
 
 pub const LOCKING_BOTH: &str = " for no key update of g, s";
 

@@ -110,7 +110,7 @@ const FOUND: &str = "select
         and table_name = 'migrations' and column_name in ('number', 'name', 'checksum')),
     (select count(*) = 0 from information_schema.tables where table_schema = current_schema() and table_name in
         ('migrations', 'users', 'setup_offers', 'sessions', 'grants', 'revocations', 'throttles', 'signing_keys', 'sealed_secrets',
-        'meta', 'transfers', 'marks', 'verifiers', 'listeners'))";
+        'meta', 'transfers', 'marks', 'verifiers', 'listeners', 'client_endings'))";
 
 const MIGRATIONS_TABLE: &str = "create table if not exists migrations (
     number bigint not null primary key,

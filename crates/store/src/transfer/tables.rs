@@ -40,7 +40,7 @@ const NOT_OF_THE_LOG: &str = "name <> 'revocations_source'";
 /// Every table but `migrations`, `transfers`, `marks` and `log_life`, which are about the database and not the installation, and
 /// `listeners`, who will be heard of again within seconds. What another table refers to comes first. `revocations.xid` is not
 /// here: it means something in one cluster only.
-pub(super) const TABLES: [Table; 10] = [
+pub(super) const TABLES: [Table; 11] = [
     Table {
         name: "users",
         key: ("user_id", Kind::Bytes),
@@ -124,6 +124,7 @@ pub(super) const TABLES: [Table; 10] = [
         others: &[("secret_hash", Kind::Bytes), ("created_at", Kind::Int)],
         which: ALL,
     },
+    Table { name: "client_endings", key: ("client_id", Kind::Text), others: &[("ended_at", Kind::Int)], which: ALL },
 ];
 
 /// [`TABLES`] with their statements.
@@ -132,7 +133,7 @@ pub(super) fn plans() -> &'static [Plan] {
     &PLANS
 }
 
-static TABLES_IN_PLACE: [Table; 10] = TABLES;
+static TABLES_IN_PLACE: [Table; 11] = TABLES;
 
 /// The generated number of a row is copied like any other value, and those that follow must be higher.
 pub(super) const GO_ON_NUMBERING: &str =

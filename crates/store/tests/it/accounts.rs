@@ -1,7 +1,8 @@
+use domain::session::Standing;
 use domain::{EndedWhy, PasswordHash, Roles};
-use store::Revoked;
+use store::{Revoked, Rotated};
 
-use crate::support::{KEEP, T0, is_taken, new_session, new_user, revoked, session_id, user_id};
+use crate::support::{KEEP, T0, is_taken, new_session, new_user, refresh, revoked, session_id, user_id};
 
 #[tokio::test]
 async fn an_account_is_found_by_id_username_and_address() {
@@ -88,14 +89,35 @@ async fn a_login_judged_before_the_change_opens_no_session_after_it() {
 }
 
 #[tokio::test]
-async fn new_roles_take_effect_by_ending_what_was_issued_with_the_old_ones() {
+async fn new_roles_void_what_was_issued_with_the_old_ones_and_sessions_go_on() {
     let store = super::store();
     store.user(1).await;
     store.session_of(1, 1).await;
+    store.session_of(1, 2).await;
+    store.end_session(session_id(2), EndedWhy::Logout, KEEP, T0).await.unwrap();
     let receipt = store.set_roles(user_id(1), &Roles::admin(), KEEP, T0).await.unwrap().unwrap();
     assert_eq!(revoked(&receipt), [Revoked::Epoch(user_id(1), 1)]);
-    assert_eq!(store.ended(1).await, Some(EndedWhy::AccountChanged));
-    assert_eq!(store.account(user_id(1)).await.unwrap().unwrap().roles, Roles::admin());
+    let live = store.session(session_id(1)).await.unwrap().unwrap();
+    assert_eq!(live.session.standing(&live.account, T0), Standing::Live);
+    assert_eq!((live.account.epoch, live.account.roles), (1, Roles::admin()));
+    assert_eq!(store.count_sessions(user_id(1), T0).await.unwrap(), 1);
+    let Rotated::Issued { live, .. } = store.rotate(refresh(1, 0)).await.unwrap() else { panic!("refused") };
+    assert_eq!((live.account.epoch, live.account.roles), (1, Roles::admin()));
+    assert!(matches!(store.rotate(refresh(2, 0)).await.unwrap(), Rotated::Refused));
+}
+
+#[tokio::test]
+async fn new_roles_revive_no_session_that_another_change_has_ended() {
+    let store = super::store();
+    store.user(1).await;
+    store.session_of(1, 1).await;
+    store.set_password(user_id(1), PasswordHash("$x".into()), KEEP, T0).await.unwrap().unwrap();
+    // As if it had been missed there.
+    store.execute("update sessions set ended_at = null, ended_why = null");
+    store.set_roles(user_id(1), &Roles::admin(), KEEP, T0).await.unwrap().unwrap();
+    let live = store.session(session_id(1)).await.unwrap().unwrap();
+    assert_eq!(live.session.standing(&live.account, T0), Standing::Ended);
+    assert!(matches!(store.rotate(refresh(1, 0)).await.unwrap(), Rotated::Refused));
 }
 
 #[tokio::test]

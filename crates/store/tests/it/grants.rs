@@ -1,5 +1,5 @@
 use domain::session::SEEN_INTERVAL;
-use domain::{EndedWhy, Roles, Span};
+use domain::{EndedWhy, PasswordHash, Span};
 use store::{Receipt, Revoked, RotateRequest, Rotated};
 
 use crate::support::{KEEP, T0, TIMEOUTS, TestStore, at_once, grant_id, refresh, revoked, session_id, user_id};
@@ -135,7 +135,7 @@ async fn nothing_is_issued_after_logout_or_a_change_of_the_account() {
     store.session_of(1, 2).await;
     store.end_session(session_id(1), EndedWhy::Logout, KEEP, T0).await.unwrap();
     assert_eq!(outcome(store.rotate(refresh(1, 0)).await.unwrap()), Outcome::Refused);
-    store.set_roles(user_id(1), &Roles::default(), KEEP, T0).await.unwrap();
+    store.set_password(user_id(1), PasswordHash("$x".into()), KEEP, T0).await.unwrap();
     assert_eq!(outcome(store.rotate(refresh(2, 0)).await.unwrap()), Outcome::Refused);
 }
 

@@ -1,8 +1,8 @@
-use domain::UnixMillis;
+use domain::{EndedWhy, UnixMillis};
 use store::{Facts, Inspection, Move, OpenError, Options, Schema, Store, inspect};
 
 use super::store;
-use crate::support::{KEEP, T0, TestStore};
+use crate::support::{KEEP, T0, TestStore, session_id};
 
 const AFTER: UnixMillis = UnixMillis(KEEP.0 + 600_000);
 
@@ -21,7 +21,7 @@ async fn looking_tells_what_is_there_while_the_store_is_open_and_after() {
     store.session_of(1, 1).await;
     store.raise_clock_floor(T0).await.unwrap();
     store.begin_master(7, b"root".to_vec()).await.unwrap();
-    store.void_everything(UnixMillis(1), T0).await.unwrap();
+    store.end_session(session_id(1), EndedWhy::Logout, UnixMillis(1), T0).await.unwrap();
     for is_open in [true, false] {
         let found = look(&store);
         assert!(matches!(found.schema, Schema::Current(_)), "{found:?}");

@@ -35,6 +35,8 @@ mod on_sqlite {
     mod accounts;
     #[path = "bootstrap.rs"]
     mod bootstrap;
+    #[path = "floors.rs"]
+    mod floors;
     #[path = "grants.rs"]
     mod grants;
     #[path = "inspecting.rs"]
@@ -69,6 +71,8 @@ mod on_postgres {
     mod accounts;
     #[path = "bootstrap.rs"]
     mod bootstrap;
+    #[path = "floors.rs"]
+    mod floors;
     #[path = "grants.rs"]
     mod grants;
     #[path = "inspecting.rs"]

@@ -2,9 +2,9 @@
 
 use domain::throttle::Limit;
 use domain::{EndedWhy, PasswordHash, Roles, SecretHash, Span};
-use store::{NewUser, Revoked, ThrottleKey};
+use store::{NewUser, Revoked, Rotated, ThrottleKey};
 
-use crate::support::{KEEP, T0, at_once, new_session, new_user, revoked, session_id, user_id};
+use crate::support::{KEEP, T0, at_once, new_session, new_user, refresh, revoked, session_id, user_id};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn logins_at_the_same_time_leave_no_more_than_100_sessions() {
@@ -30,7 +30,8 @@ async fn no_login_outlives_a_change_of_its_account_at_the_same_time() {
             let node = nodes[n % 2].clone();
             async move {
                 if n == 6 {
-                    node.set_roles(user_id(round), &Roles::default(), KEEP, T0).await.unwrap().unwrap();
+                    let password = PasswordHash("$new".into());
+                    node.set_password(user_id(round), password, KEEP, T0).await.unwrap().unwrap();
                 } else {
                     node.open_session(new_session(round, round * 12 + n as u8)).await.unwrap();
                 }
@@ -38,7 +39,41 @@ async fn no_login_outlives_a_change_of_its_account_at_the_same_time() {
         })
         .await;
         let live = "select count(*) from sessions where ended_at is null";
-        assert_eq!(store.count(live), 0, "each had the old roles");
+        assert_eq!(store.count(live), 0, "each had the old password");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_refresh_or_login_at_the_same_time_gives_old_roles_under_a_new_epoch() {
+    let store = super::store();
+    let nodes = [store.clone(), store.beside()];
+    for round in 1..=10 {
+        store.user(round).await;
+        store.session_of(round, round).await;
+        let handed = at_once(24, |n| {
+            let node = nodes[n % 2].clone();
+            async move {
+                if n == 12 {
+                    node.set_roles(user_id(round), &Roles::admin(), KEEP, T0).await.unwrap().unwrap();
+                    return None;
+                }
+                if n % 4 == 1 {
+                    let opened = node.open_session(new_session(round, 100 + n as u8)).await.unwrap();
+                    return opened.map(|opened| opened.live.account);
+                }
+                match node.rotate(refresh(round, 0)).await.unwrap() {
+                    Rotated::Issued { live, .. } => Some(live.account),
+                    _ => panic!("nobody is logged out"),
+                }
+            }
+        })
+        .await;
+        for account in handed.into_iter().flatten() {
+            assert_eq!(account.roles.contains(Roles::ADMIN), account.epoch == 1, "{account:?}");
+        }
+        let behind = "select count(*) from sessions s join users u using (user_id) where s.epoch_at_issue <> u.epoch";
+        assert_eq!(store.count(behind), 0, "nobody is logged out");
+        store.execute("delete from sessions");
     }
 }
 

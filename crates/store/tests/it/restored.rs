@@ -27,8 +27,7 @@ async fn of_what_was_issued_before_a_restore_nothing_stands_and_every_node_is_to
         assert!(matches!(store.rotate(refresh(n, 0)).await.unwrap(), Rotated::Refused));
     }
     let log = store.log().await;
-    for entry in [Revoked::Key("signs".into()), Revoked::Key("follows".into()), Revoked::Epoch(user_id(1), T0.0 as u64)]
-    {
+    for entry in [Revoked::Key("signs".into()), Revoked::Key("follows".into()), Revoked::Everybody(T0)] {
         assert!(log.contains(&entry), "{log:?}");
     }
     assert!(store.keys().await.unwrap().iter().all(|key| key.life.state == KeyState::Gone && key.sealed.is_empty()));

@@ -1,5 +1,5 @@
 use domain::{EndedWhy, Span};
-use store::Position;
+use store::{Error, Position};
 
 use crate::support::{KEEP, T0, session_id, user_id};
 
@@ -38,4 +38,16 @@ async fn nothing_is_missed_although_what_was_read_last_is_swept_away() {
     let store = store.reopened().await;
     let second = store.end_session(session_id(2), EndedWhy::Logout, KEEP, T0).await.unwrap();
     assert_eq!(store.revocations_since(&read.position).await.unwrap().revocations, second.revocations);
+}
+
+#[tokio::test]
+async fn a_kind_from_a_later_version_is_never_passed_over() {
+    let store = super::store();
+    let unknown = "insert into revocations (kind, key, value, keep_until) values ('whatever', 'x', 1, 1)";
+    store.execute(&if store.is_on_server() {
+        format!("alter table revocations drop constraint revocations_kind_check; {unknown}")
+    } else {
+        format!("pragma ignore_check_constraints = on; {}", unknown.replace("'x'", "x'00'"))
+    });
+    assert!(matches!(store.revocations_since(&Position::default()).await, Err(Error::Broken(_))));
 }

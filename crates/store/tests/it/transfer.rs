@@ -6,14 +6,14 @@ use std::sync::{Arc, Mutex};
 use domain::throttle::Limit;
 use domain::{EndedWhy, Roles, SecretHash, Span};
 use store::{
-    Database, Error, Listener, Move, Moved, NewKey, OpenError, Options, Position, Progress, Rotated, Store, Task,
+    Database, Error, Listener, Move, Moved, NewKey, NewSession, OpenError, Options, Position, Progress, Rotated, Store, Task,
     ThrottleKey, Transfer, TransferError,
 };
 use tokio::task::JoinSet;
 
 use crate::support::{KEEP, T0, TestStore, new_session, new_user, refresh, session_id};
 
-const TABLES: [&str; 10] = [
+const TABLES: [&str; 11] = [
     "users",
     "setup_offers",
     "sessions",
@@ -24,6 +24,7 @@ const TABLES: [&str; 10] = [
     "meta",
     "sealed_secrets",
     "verifiers",
+    "client_endings",
 ];
 
 /// Something in every table: live and ended sessions, chains in the middle, a revoked key, a throttle, a raised epoch.
@@ -42,6 +43,10 @@ pub(crate) async fn furnish(store: &Store) {
     store.add_key(key("C")).await.unwrap();
     store.revoke_key("b", key("a"), KEEP, T0).await.unwrap().unwrap();
     store.offer_setup(|_| SecretHash([3; 32]), T0 + Span::hours(1), T0).await.unwrap();
+    store.add_user(new_user(10)).await.unwrap();
+    let before = new_session(10, 10);
+    store.open_session(NewSession { now: T0 - Span(1), ..before }).await.unwrap().unwrap();
+    store.end_everybody(T0 - Span(1), T0 - Span(1)).await.unwrap();
     for n in 1..=9 {
         store.add_user(new_user(n)).await.unwrap();
         let mut session = new_session(n, n);
@@ -66,6 +71,7 @@ pub(crate) async fn furnish(store: &Store) {
     };
     store.note_listeners(vec![listener]).await.unwrap();
     store.raise_clock_floor(T0).await.unwrap();
+    store.end_client("orders", T0, T0).await.unwrap();
 }
 
 /// Both directions: from a furnished store to an empty place.
@@ -130,6 +136,7 @@ async fn an_installation_moves_whole_in_either_direction_and_goes_on_there() {
             matches!(there.rotate(refresh(7, 3)).await.unwrap(), Rotated::Issued { grant, .. } if grant.rotation == 4)
         );
         assert!(matches!(there.rotate(refresh(2, 2)).await.unwrap(), Rotated::Refused));
+        assert!(matches!(there.rotate(refresh(10, 0)).await.unwrap(), Rotated::Refused), "it ended with all others");
         // The log is numbered on from where it was.
         there.end_session(session_id(5), EndedWhy::Logout, KEEP, T0).await.unwrap();
         assert_eq!(there.revocations_since(&Position::default()).await.unwrap().revocations.len(), before.1.len() + 1);
@@ -217,6 +224,7 @@ async fn a_bit_changed_in_the_target_is_found_whichever_table_it_is_in() {
         "return null",
         "new.sealed := set_bit(new.sealed, 7, 1 - get_bit(new.sealed, 7))",
         "new.created_at := new.created_at + 1",
+        "new.ended_at := new.ended_at + 1",
     ]) {
         target.execute(&format!(
             "create or replace function spoil() returns trigger language plpgsql as $$ begin {change}; return new; end $$;

@@ -89,13 +89,18 @@ const SWEEP: &str = "update sessions set ended_at = 1800090000000, ended_why = '
 
 /// An installation as the version of migration 2 left it: two sessions, of which the second has ended.
 fn left_behind(is_on_server: bool) -> (TestStore, Earlier) {
+    left_behind_after(is_on_server, "")
+}
+
+/// The same after one more statement.
+fn left_behind_after(is_on_server: bool, last: &str) -> (TestStore, Earlier) {
     let earlier = if is_on_server { ON_POSTGRES } else { ON_SQLITE };
     let mut sql = vec![earlier.begun.to_owned()];
     for ((number, name), text) in (1..).zip(["spine", "keys"]).zip(earlier.migrations) {
         let checksum = (earlier.bytes)(digest(&SHA256, text.as_bytes()).as_ref());
         sql.push(format!("{text}; insert into migrations values ({number}, '{name}', {checksum});"));
     }
-    sql.extend([earlier.user(), earlier.login(1), earlier.login(2), earlier.logout(2)]);
+    sql.extend([earlier.user(), earlier.login(1), earlier.login(2), earlier.logout(2), last.to_owned()]);
     let sql = sql.join("\n");
     (TestStore::after(is_on_server, &sql), earlier)
 }
@@ -141,6 +146,20 @@ async fn an_earlier_version_goes_on_beside_this_one_while_nodes_are_replaced_one
         let swept = store.sweep(T0 + TIMEOUTS.idle + Span::hours(2), Span::days(30)).await.unwrap();
         assert!(swept.expired.revocations.is_empty(), "nothing was left to end");
         store.close().await;
+    }
+}
+
+#[tokio::test]
+async fn the_log_goes_on_where_the_earlier_version_left_it_even_behind_rows_that_are_gone() {
+    for is_on_server in [false, true] {
+        for (swept, first) in [("", "1"), ("delete from revocations;", "2")] {
+            let (store, _) = left_behind_after(is_on_server, swept);
+            store.end_session(session_id(1), EndedWhy::Logout, KEEP, T0).await.unwrap();
+            store.end_everybody(T0, T0).await.unwrap();
+            let numbers = "select min(seq) * 100 + max(seq) from revocations";
+            assert_eq!(store.count(numbers).to_string(), format!("{first}03"));
+            store.close().await;
+        }
     }
 }
 

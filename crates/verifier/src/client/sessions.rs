@@ -97,13 +97,25 @@ impl Sessions {
 
     /// What an access token of the cookie's session would claim.
     pub(super) async fn check(self: &Arc<Self>, value: &str, revoked: &Revoked) -> Result<Arc<Claims>, Rejection> {
-        let kept = match self.kept.get(value) {
-            Some(kept) if self.is_fresh(&kept) => kept,
-            old => {
-                let cookie = format!("{}={value}", self.endpoint.cookie);
-                self.ask_once(value, &secret(COOKIE, cookie)?, old.is_some_and(|old| old.claims.is_some())).await?
+        let was_live = match self.kept.get(value) {
+            Some(kept) if self.is_fresh(&kept) => {
+                let judged = self.judge(&kept, revoked);
+                if judged.is_ok() || kept.claims.is_none() {
+                    return judged;
+                }
+                // What was withdrawn may be the answer and not the session, which goes on with other roles, say.
+                self.kept.remove_if(value, |now| Arc::ptr_eq(now, &kept));
+                true
             }
+            old => old.is_some_and(|old| old.claims.is_some()),
         };
+        let cookie = format!("{}={value}", self.endpoint.cookie);
+        let kept = self.ask_once(value, &secret(COOKIE, cookie)?, was_live).await?;
+        self.judge(&kept, revoked)
+    }
+
+    /// Whether an answer still counts.
+    fn judge(&self, kept: &Kept, revoked: &Revoked) -> Result<Arc<Claims>, Rejection> {
         let claims = kept.claims.as_ref().ok_or(Rejection::Ended)?;
         let marks = Marks {
             sid: claims.sid,

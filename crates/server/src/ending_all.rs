@@ -1,0 +1,59 @@
+//! Ending what stands at a moment: everything, or what one client holds.
+
+use std::time::Duration;
+
+use domain::{Span, UnixMillis};
+use store::{EndedUpTo, Error, Store};
+
+use crate::clock::Clock;
+
+/// Ends whatever was issued to anybody before now: sessions, cookies, refresh tokens and access tokens.
+pub async fn everybody(store: &Store, clock: &Clock) -> Result<EndedUpTo, Error> {
+    in_time(store, clock, async |up_to, now| store.end_everybody(up_to, now).await).await
+}
+
+/// Ends whatever the client holds: refresh tokens and access tokens. Sessions and their cookies go on.
+pub async fn client(store: &Store, clock: &Clock, client_id: &str) -> Result<EndedUpTo, Error> {
+    in_time(store, clock, async |up_to, now| store.end_client(client_id, up_to, now).await).await
+}
+
+/// Ends up to a moment that has not passed when it is committed, so that whoever read before the commit did so before the moment.
+async fn in_time(
+    store: &Store,
+    clock: &Clock,
+    end: impl AsyncFn(UnixMillis, UnixMillis) -> Result<EndedUpTo, Error>,
+) -> Result<EndedUpTo, Error> {
+    let (mut ahead, mut count) = (AHEAD, 0);
+    loop {
+        let now = clock.now();
+        let ended = end(now + ahead, now).await?;
+        count += ended.count;
+        clock.look(store).await?;
+        if clock.now() < ended.moment {
+            return Ok(EndedUpTo { count, ..ended });
+        }
+        // The disk or somebody's lock took longer. What has ended stays so; only the moment must be a later one.
+        ahead = Span(ahead.0 * 2).min(MOST_AHEAD);
+    }
+}
+
+/// Waits until one can log in again, unless that is long: then some node's clock is ahead of this one.
+pub async fn passed(ended: &EndedUpTo, clock: &Clock) {
+    let mut looks = tokio::time::interval(LOOK);
+    for _ in 0..LOOKS {
+        looks.tick().await;
+        if clock.now() > ended.moment {
+            break;
+        }
+    }
+}
+
+/// How far ahead the moment lies, which is for how long there is no login. A commit takes a fraction of it.
+const AHEAD: Span = Span(100);
+
+/// At most so far, so that nobody waits long. A commit that takes longer does not end at all.
+const MOST_AHEAD: Span = Span::seconds(10);
+
+/// How often it is looked whether the moment has passed, and how many times.
+const LOOK: Duration = Duration::from_millis(10);
+const LOOKS: u32 = 1_000;
