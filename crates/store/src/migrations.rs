@@ -46,6 +46,12 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../migrations/sqlite/0006_verifiers.sql"),
         postgres: include_str!("../migrations/postgres/0006_verifiers.sql"),
     },
+    Migration {
+        number: 9,
+        name: "weight",
+        sqlite: include_str!("../migrations/sqlite/0009_weight.sql"),
+        postgres: include_str!("../migrations/postgres/0009_weight.sql"),
+    },
 ];
 
 /// The number of the last one that this version knows.
