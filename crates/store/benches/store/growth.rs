@@ -31,7 +31,7 @@ struct Found {
 const CALLERS: u64 = 8;
 
 /// How long filling may take on one engine.
-const PATIENCE: Duration = Duration::from_mins(15);
+const PATIENCE: Duration = Duration::from_mins(25);
 
 pub async fn measure(is_large: bool) {
     let sizes: &[u64] = if is_large { &[10_000, 1_000_000, 5_000_000] } else { &[10_000, 1_000_000] };
