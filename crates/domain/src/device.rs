@@ -13,6 +13,18 @@ pub fn name(user_agent: &str) -> String {
     }
 }
 
+/// What of a `User-Agent` is worth keeping: the marks by which [`name`] knows it, such as `Firefox/Linux`. It has the same
+/// name, is at most 40 bytes of ASCII, and tells nothing else of whoever sent it.
+pub fn marks(user_agent: &str) -> String {
+    let find = |table: &[(&'static str, &str)]| {
+        table.iter().find(|(mark, _)| user_agent.contains(mark)).map(|(mark, _)| *mark)
+    };
+    match (find(BROWSERS), find(SYSTEMS)) {
+        (None, None) => program(user_agent).unwrap_or_default(),
+        (browser, system) => [browser, system].into_iter().flatten().collect(),
+    }
+}
+
 /// The product token that begins the header (RFC 9110 §10.1.5), if it is a plain word.
 fn program(user_agent: &str) -> Option<String> {
     let product: String =
@@ -46,6 +58,7 @@ const SYSTEMS: &[(&str, &str)] = &[
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn devices_get_the_names_that_people_use() {
@@ -69,6 +82,47 @@ mod tests {
             ("<script>", "Unknown device"),
         ] {
             assert_eq!(name(user_agent), expected);
+            assert_eq!(name(&marks(user_agent)), expected);
         }
     }
+
+    #[test]
+    fn what_is_kept_of_each_browser_on_each_system_has_the_same_name() {
+        for (browser, _) in BROWSERS.iter().chain(&[("", "")]) {
+            for (system, _) in SYSTEMS.iter().chain(&[("", "")]) {
+                for text in [format!("Mozilla/5.0 ({system}) {browser}140.0"), format!("{browser}140.0 {system}")] {
+                    let kept = marks(&text);
+                    assert_eq!((name(&kept), marks(&kept)), (name(&text), kept.clone()), "{text}");
+                }
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_kept_of_a_user_agent_is_short_and_has_the_same_name(
+            words in prop::collection::vec(prop::sample::select(&WORDS[..]), 0..6), noise in ".{0,60}"
+        ) {
+            for user_agent in [words.concat(), format!("{}{noise}", words.concat()), format!("{noise}{}", words.concat())] {
+                let kept = marks(&user_agent);
+                prop_assert_eq!(name(&kept), name(&user_agent));
+                prop_assert!(kept.len() <= 40 && kept.is_ascii());
+            }
+        }
+    }
+
+    const WORDS: [&str; 12] = [
+        "Edg/",
+        "OPR/",
+        "Firefox/",
+        "HeadlessChrome/",
+        "Chrome/",
+        "Safari/",
+        "iPhone",
+        "Windows",
+        "Mac OS X",
+        "Linux",
+        " ",
+        "x",
+    ];
 }

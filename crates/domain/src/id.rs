@@ -59,7 +59,7 @@ id!(
 );
 id!(
     /// One login on one device: the unit of revocation (the `sid` claim, OpenID Connect Front-Channel Logout §3).
-    /// 16 random bytes; knowing it admits nobody.
+    /// The moment of the login and 80 random bits; knowing it admits nobody.
     SessionId
 );
 id!(
@@ -71,6 +71,17 @@ impl UserId {
     /// A new id from the moment of creation (unix milliseconds) and ten random bytes (RFC 9562 §5.7).
     pub fn new(now: crate::UnixMillis, random: &[u8; 10]) -> Self {
         Self(*uuid::Builder::from_unix_timestamp_millis(now.0.max(0) as u64, random).into_uuid().as_bytes())
+    }
+}
+
+impl SessionId {
+    /// A new id: six bytes of the moment of the login (unix milliseconds, the highest first) and ten random ones. Those of
+    /// one time lie together in an index, so that it stays small and what is in use of it stays in memory.
+    pub fn new(now: crate::UnixMillis, random: [u8; 10]) -> Self {
+        let mut id = [0; 16];
+        id[..6].copy_from_slice(&now.0.to_be_bytes()[2..]);
+        id[6..].copy_from_slice(&random);
+        Self(id)
     }
 }
 
@@ -88,6 +99,14 @@ mod tests {
     }
 
     proptest::proptest! {
+        #[test]
+        fn a_session_of_a_later_login_has_the_higher_id(at in 0..1_i64 << 47, later in 1..1_i64 << 47, random: [[u8; 10]; 2]) {
+            let id = |at, random| SessionId::new(crate::UnixMillis(at), random);
+            let (one, other) = (id(at, random[0]), id(at + later, random[1]));
+            proptest::prop_assert!(one < other);
+            proptest::prop_assert_eq!((&one.0[6..], &other.0[6..]), (&random[0][..], &random[1][..]));
+        }
+
         #[test]
         fn every_id_reads_back_as_it_was_written(bytes: [u8; 16]) {
             proptest::prop_assert_eq!(GrantId(bytes).to_string().parse(), Ok(GrantId(bytes)));

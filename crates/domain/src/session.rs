@@ -25,7 +25,7 @@ pub struct Session {
     pub expires_at: UnixMillis,
     /// How the user proved who they are (RFC 8176), such as `pwd`.
     pub amr: Vec<String>,
-    /// The client's `User-Agent`, at most 256 bytes of it.
+    /// What was kept of the client's `User-Agent`, at most 256 bytes ([`crate::device::marks`]).
     pub user_agent: String,
     /// Where the login came from.
     pub ip: IpAddr,

@@ -79,13 +79,13 @@ pub async fn open(app: &App, login: Login<'_>) -> Result<Option<Issued>, Failure
     let opened = app
         .store
         .open_session(NewSession {
-            session_id: SessionId(crate::random::bytes()),
+            session_id: SessionId::new(now, crate::random::bytes()),
             user_id: login.account.user_id,
             cookie_hash: secret.as_ref().map(CookieSecret::hash),
             now,
             timeouts: app.config.session.timeouts(),
             amr: vec!["pwd".to_owned()],
-            user_agent: login.user_agent.to_owned(),
+            user_agent: domain::device::marks(login.user_agent),
             ip: login.from.0,
             epoch: login.account.epoch,
             grant: grant_id.map(new_grant),

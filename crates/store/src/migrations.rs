@@ -58,6 +58,12 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../migrations/sqlite/0008_floors.sql"),
         postgres: include_str!("../migrations/postgres/0008_floors.sql"),
     },
+    Migration {
+        number: 9,
+        name: "weight",
+        sqlite: include_str!("../migrations/sqlite/0009_weight.sql"),
+        postgres: include_str!("../migrations/postgres/0009_weight.sql"),
+    },
 ];
 
 /// The number of the last one that this version knows.

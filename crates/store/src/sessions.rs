@@ -17,7 +17,7 @@ use crate::{Error, Store, grants};
 
 /// A login that succeeded, and all that changes with it.
 pub struct NewSession {
-    /// 16 random bytes.
+    /// A new one ([`SessionId::new`]).
     pub session_id: SessionId,
     /// Whose it is.
     pub user_id: UserId,
@@ -29,7 +29,7 @@ pub struct NewSession {
     pub timeouts: Timeouts,
     /// How the user proved who they are (RFC 8176): words without spaces.
     pub amr: Vec<String>,
-    /// The client's `User-Agent`; only its first 256 bytes are kept.
+    /// What is kept of the client's `User-Agent` ([`domain::device::marks`]); at most its first 256 bytes.
     pub user_agent: String,
     /// Where the login came from.
     pub ip: IpAddr,
@@ -211,7 +211,7 @@ macro_rules! open_session {
         concat!(
             "insert into sessions (session_id, user_id, cookie_hash, created_at, authenticated_at, seen_at,
             idle_expires_at, expires_at, amr, user_agent, ip, epoch_at_issue, max_access_exp, sweep_at)
-            select $1, user_id, $3, $4, $4, $4, $5, $6, $7, $8, $9, epoch, $10, $5
+            select $1, user_id, $3, $4, $4, $4, $5, $6, $7, $8, $9, epoch, $10, ($5 + 59999) / 60000 * 60000
             from users where user_id = $2 and epoch = $11 and disabled_at is null and $4 > ",
             everybody_ended_at!()
         )

@@ -34,9 +34,9 @@ const BATCH: i64 = 1000;
 const KEEP: Span = Span::minutes(17);
 
 impl Store {
-    /// Ends the sessions past a deadline and deletes those ended longer ago than `keep_ended`, the revocations past
-    /// their `keep_until`, the throttles that are free, the setup offers that expired and the listeners that are gone: of
-    /// most kinds at most 1000.
+    /// Ends the sessions past a deadline, up to a minute late, and deletes those ended longer ago than `keep_ended`, the
+    /// revocations past their `keep_until`, the throttles that are free, the setup offers that expired and the listeners that
+    /// are gone: of most kinds at most 1000.
     pub async fn sweep(&self, now: UnixMillis, keep_ended: Span) -> Result<Swept, Error> {
         self.write(async move |sql| {
             postgres::sweep_marks(sql).await?;
@@ -82,10 +82,11 @@ impl Swept {
 }
 
 /// Puts off to their present deadline those that have been used since it was last looked at. Each use moves the deadline
-/// on, and to move an index with it would cost more than the use.
+/// on, and to move an index with it would cost more than the use. Up to the next whole minute, because an index holds many
+/// sessions of one moment in a third of the room; whoever presents such a session is refused to the millisecond.
 async fn put_off(sql: Sql<'_>, now: UnixMillis) -> Result<usize, Error> {
     sql.run(
-        "update sessions set sweep_at = idle_expires_at
+        "update sessions set sweep_at = (idle_expires_at + 59999) / 60000 * 60000
         where ended_at is null and idle_expires_at > $1 and session_id in
         (select session_id from sessions where ended_at is null and sweep_at <= $1 and idle_expires_at > $1
         order by sweep_at limit $2)",

@@ -176,6 +176,37 @@ async fn the_devices_page_ends_one_session_the_others_or_all() {
     assert!(is_login(&phone.get("/dashboard").await));
 }
 
+#[tokio::test]
+async fn of_a_browsers_name_for_itself_only_what_names_the_device_is_kept() {
+    let server = TestServer::start().await;
+    server.user("kavya", &[]).await;
+    for (user_agent, kept, device) in [
+        ("Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0", "Firefox/Linux", "Firefox on Linux"),
+        ("acme-sync/7.3 (host kavyas-laptop.example.org)", "acme-sync", "acme-sync"),
+        (&"x".repeat(6000), "", "Unknown device"),
+    ] {
+        let mut browser = server.browser().with_user_agent(user_agent);
+        browser.login("kavya").await;
+        assert_eq!(server.cell("select user_agent from sessions where ended_at is null"), kept);
+        let page = browser.get("/account/sessions").await;
+        assert!(page.shows(device), "{device}");
+        browser.submit(&page.form("/account/sessions/end-all")).await;
+    }
+}
+
+#[tokio::test]
+async fn sessions_are_numbered_by_the_time_of_their_logins() {
+    let server = TestServer::start().await;
+    server.user("kavya", &[]).await;
+    let mut ids = Vec::new();
+    for _ in 0..8 {
+        ids.push(session_id(&server.client().login("kavya").await).to_owned());
+        server.wait(Span(1));
+    }
+    assert!(ids.is_sorted());
+    assert_eq!(ids.iter().map(|id| &id[14..]).collect::<std::collections::HashSet<_>>().len(), ids.len());
+}
+
 fn is_login(page: &Page) -> bool {
     page.path == "/login?next=%2Fdashboard"
 }

@@ -13,7 +13,7 @@ use crate::SPAN;
 use crate::What;
 use crate::bare_sqlite::connect;
 use crate::place::Place;
-use crate::rows::{BROWSERS, CLIENT, T0, hash, id, refresh, user_agent};
+use crate::rows::{CLIENT, OFTEN, OLDEST, T0, hash, id, opened_at, refresh, user_agent};
 
 /// What was found at one size.
 struct Found {
@@ -23,18 +23,20 @@ struct Found {
     refresh_us: f64,
     session_bytes: f64,
     grant_bytes: f64,
+    /// What the bytes of a session consist of.
+    parts: Vec<(String, f64)>,
 }
 
 /// How many ask at once.
 const CALLERS: u64 = 8;
 
 /// How long filling may take on one engine.
-const PATIENCE: Duration = Duration::from_mins(10);
+const PATIENCE: Duration = Duration::from_mins(25);
 
 pub async fn measure(is_large: bool) {
     let sizes: &[u64] = if is_large { &[10_000, 1_000_000, 5_000_000] } else { &[10_000, 1_000_000] };
-    let mut found = Vec::new();
     for place in [Place::file(), Place::server()] {
+        let mut found = Vec::new();
         let began = Instant::now();
         let (mut filled, mut before) = (0, 0);
         // Makes the tables.
@@ -54,21 +56,23 @@ pub async fn measure(is_large: bool) {
             found.push(at(&place, before, size).await);
             before = size;
         }
+        print(&found);
     }
-    print(&found);
 }
 
 /// How many sessions in one transaction.
-const CHUNK: u64 = 250_000;
+const CHUNK: u64 = 500_000;
 
 /// Measures with so many sessions, of which those up to `before` have been refreshed already.
 async fn at(place: &Place, before: u64, sessions: u64) -> Found {
-    let [session_bytes, grant_bytes] = bytes(place).map(|bytes| bytes as f64 / sessions as f64);
+    let each = |bytes: i64| bytes as f64 / sessions as f64;
+    let [session_bytes, grant_bytes] = bytes(place).map(each);
+    let parts = parts(place).into_iter().map(|(name, bytes)| (name, each(bytes))).collect();
     let store = place.open();
     let read_us = cost(&store, What::Read, 0, sessions).await;
     let refresh_us = cost(&store, What::Refresh, before, sessions).await;
     store.close().await;
-    Found { engine: place.name(), sessions, read_us, refresh_us, session_bytes, grant_bytes }
+    Found { engine: place.name(), sessions, read_us, refresh_us, session_bytes, grant_bytes, parts }
 }
 
 /// Microseconds for one, when several do it at once with sessions from one number to another.
@@ -112,7 +116,28 @@ fn bytes(place: &Place) -> [i64; 2] {
     })
 }
 
-/// Adds sessions with these numbers, two to a user and each with a grant, in the order of their numbers, which for the indexes is none.
+/// The bytes of the sessions themselves and of each of their indexes.
+fn parts(place: &Place) -> Vec<(String, i64)> {
+    match place {
+        Place::File(_) => {
+            let file = connect(&place.path());
+            let text = "select name, pgsize from dbstat where aggregate = true
+                and name in (select name from sqlite_schema where tbl_name = 'sessions') order by pgsize desc";
+            let mut query = file.prepare(text).unwrap();
+            query.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap().map(Result::unwrap).collect()
+        }
+        Place::Server(cluster) => {
+            let text = "select relname, pg_relation_size(oid) from pg_class where oid = 'sessions'::regclass
+                or oid in (select indexrelid from pg_index where indrelid = 'sessions'::regclass) order by 2 desc";
+            let lines = cluster.psql("postgres", "", text);
+            let part = |line: &str| line.split_once('|').map(|(name, bytes)| (name.to_owned(), bytes.parse().unwrap()));
+            lines.lines().map(|line| part(line).unwrap()).collect()
+        }
+    }
+}
+
+/// Adds sessions with these numbers, two to a user and each with a grant, in the order of their numbers: for the index by
+/// session that of time, for the others none.
 fn fill(place: &Place, from: u64, until: u64) {
     match place {
         Place::File(_) => fill_file(place, from, until),
@@ -127,43 +152,46 @@ fn fill_file(place: &Place, from: u64, until: u64) {
     let mut user = connection.prepare_cached(USER).unwrap();
     let mut grant = connection.prepare_cached("insert into grants values (?1, ?2, ?3, '', 0, ?4)").unwrap();
     for n in from..until {
-        let (session_id, at) = (id('s', n), T0.0 - (n % 3_600_000) as i64);
+        let (session_id, at) = (id('s', n), opened_at(n).0);
         let ip = format!("203.0.113.{}", n % 250);
         let (idle, end) = (at + 86_460_000, at + 1_209_600_000);
         if n % 2 == 0 {
             user.execute(params![id('u', n / 2), format!("user-{}", n / 2), at]).unwrap();
         }
-        let row = params![session_id, id('u', n / 2), hash(n), at, idle, end, user_agent(n), ip];
+        let sweep = (idle + 59_999) / 60_000 * 60_000;
+        let row = params![session_id, id('u', n / 2), hash(n), at, idle, end, user_agent(n), ip, sweep];
         session.execute(row).unwrap();
         grant.execute(params![id('g', n), session_id, CLIENT, at]).unwrap();
     }
     connection.execute_batch("commit; pragma wal_checkpoint(truncate)").unwrap();
+    // Or the first commit that is measured waits for all of this to be on disk.
+    std::fs::File::open(place.path()).unwrap().sync_all().unwrap();
 }
 
 const USER: &str = "insert into users (user_id, username, roles, epoch, created_at) values (?1, ?2, 'user', 0, ?3)";
 
 const SESSION: &str = "insert into sessions (session_id, user_id, cookie_hash, created_at, authenticated_at, seen_at,
-    idle_expires_at, expires_at, amr, user_agent, ip, epoch_at_issue, max_access_exp)
-    values (?1, ?2, ?3, ?4, ?4, ?4, ?5, ?6, 'pwd', ?7, ?8, 0, ?4)";
+    idle_expires_at, expires_at, amr, user_agent, ip, epoch_at_issue, max_access_exp, sweep_at)
+    values (?1, ?2, ?3, ?4, ?4, ?4, ?5, ?6, 'pwd', ?7, ?8, 0, ?4, ?9)";
 
 fn fill_server(cluster: &Cluster, from: u64, until: u64) {
-    let (at, last) = (format!("({} - n % 3600000)", T0.0), until - 1);
-    let id = |kind: &str, n: &str| format!("substr(sha256(('{kind}' || {n})::bytea), 1, 16)");
-    let browsers = BROWSERS.map(|(before, behind)| format!("'{before}' || (100 + n % 40) || '{behind}'"));
-    let [windows, linux, iphone] = browsers;
+    let (at, last) = (format!("({} + n * {OFTEN})", T0.0 - OLDEST), until - 1);
+    let id = |kind: &str, n: &str, bytes: u8| format!("substr(sha256(('{kind}' || {n})::bytea), 1, {bytes})");
+    let [windows, linux, iphone] = [0, 1, 2].map(user_agent);
     let sql = format!(
         "set synchronous_commit = off;
         insert into users (user_id, username, roles, epoch, created_at)
         select {user}, 'user-' || n / 2, 'user', 0, {at} from generate_series({from}, {last}, 2) n;
         insert into sessions (session_id, user_id, cookie_hash, created_at, authenticated_at, seen_at, idle_expires_at,
-            expires_at, amr, user_agent, ip, epoch_at_issue, max_access_exp)
+            expires_at, amr, user_agent, ip, epoch_at_issue, max_access_exp, sweep_at)
         select {session}, {user}, sha256(('c' || n)::bytea), {at}, {at}, {at}, {at} + 86460000, {at} + 1209600000, 'pwd',
-            case n % 3 when 0 then {windows} when 1 then {linux} else {iphone} end, '203.0.113.' || n % 250, 0, {at}
+            case n % 3 when 0 then '{windows}' when 1 then '{linux}' else '{iphone}' end, '203.0.113.' || n % 250, 0, {at},
+            ({at} + 86519999) / 60000 * 60000
         from generate_series({from}, {last}) n;
         insert into grants select {grant}, {session}, '{CLIENT}', '', 0, {at} from generate_series({from}, {last}) n",
-        session = id("s", "n"),
-        user = id("u", "n / 2"),
-        grant = id("g", "n"),
+        session = format!("substr(int8send({at}), 3) || {}", id("s", "n", 10)),
+        user = id("u", "n / 2", 16),
+        grant = id("g", "n", 16),
     );
     cluster.psql("postgres", "", &sql);
     for table in ["sessions", "grants"] {
@@ -174,11 +202,15 @@ fn fill_server(cluster: &Cluster, from: u64, until: u64) {
 fn print(found: &[Found]) {
     println!("\nWith so many sessions, {CALLERS} callers: microseconds for one, and bytes of one, indexes included");
     println!("{:<12} {:>10} {:>11} {:>11} {:>9} {:>9}", "", "sessions", "read, miss", "refresh", "session", "+ grant");
-    for Found { engine, sessions, read_us, refresh_us, session_bytes, grant_bytes } in found {
+    for Found { engine, sessions, read_us, refresh_us, session_bytes, grant_bytes, .. } in found {
         let bar = "#".repeat((read_us / 2.0).ceil() as usize);
         println!(
             "{engine:<12} {sessions:>10} {read_us:>11.1} {refresh_us:>11.1} {session_bytes:>9.0} {grant_bytes:>9.0}  {bar}"
         );
     }
-    println!("The bars: two microseconds of a read each.");
+    println!("The bars: two microseconds of a read each. The bytes of one session:");
+    for Found { engine, sessions, parts, .. } in found {
+        let parts: Vec<_> = parts.iter().map(|(name, bytes)| format!("{name} {bytes:.0}")).collect();
+        println!("{engine:<12} {sessions:>10}  {}", parts.join(", "));
+    }
 }

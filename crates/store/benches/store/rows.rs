@@ -12,10 +12,22 @@ pub const CLIENT: &str = "first-party";
 /// How many accounts log in.
 pub const USERS: u64 = 2000;
 
-/// 16 bytes in no order, as random ones would be.
+/// 16 bytes in no order, as random ones would be; those of a session begin with its moment.
 pub fn id(kind: char, n: u64) -> [u8; 16] {
-    digest(&SHA256, format!("{kind}{n}").as_bytes()).as_ref()[..16].try_into().unwrap()
+    let random: [u8; 16] = digest(&SHA256, format!("{kind}{n}").as_bytes()).as_ref()[..16].try_into().unwrap();
+    if kind == 's' { SessionId::new(opened_at(n), random[..10].try_into().unwrap()).0 } else { random }
 }
+
+/// When session `n` was opened, where there are many: a hundred a second, none of them so long ago that it has timed out.
+pub fn opened_at(n: u64) -> UnixMillis {
+    UnixMillis(T0.0 - OLDEST + n as i64 * OFTEN)
+}
+
+/// How long before `T0` the first session was opened, in milliseconds.
+pub const OLDEST: i64 = 60_000_000;
+
+/// How many milliseconds pass from one session to the next.
+pub const OFTEN: i64 = 10;
 
 pub fn hash(n: u64) -> [u8; 32] {
     digest(&SHA256, format!("c{n}").as_bytes()).as_ref().try_into().unwrap()
@@ -34,9 +46,10 @@ pub const BROWSERS: [(&str, &str); 3] = [
     ),
 ];
 
+/// What is kept of the browser that opens session `n`.
 pub fn user_agent(n: u64) -> String {
     let (before, behind) = BROWSERS[n as usize % BROWSERS.len()];
-    format!("{before}{}{behind}", 100 + n % 40)
+    domain::device::marks(&format!("{before}{}{behind}", 100 + n % 40))
 }
 
 /// The login of number `n`, by cookie and with tokens.

@@ -2,7 +2,7 @@
 
 pub const INSERT_SESSION: &str = "insert into sessions (session_id, user_id, cookie_hash, created_at, authenticated_at,
     seen_at, idle_expires_at, expires_at, amr, user_agent, ip, epoch_at_issue, max_access_exp, sweep_at)
-    select $1, user_id, $3, $4, $4, $4, $5, $6, $7, $8, $9, epoch, $10, $5
+    select $1, user_id, $3, $4, $4, $4, $5, $6, $7, $8, $9, epoch, $10, ($5 + 59999) / 60000 * 60000
     from users where user_id = $2 and epoch = $11 and disabled_at is null
     and $4 > coalesce((select value from meta where name = 'everybody_ended_at'), -1)";
 

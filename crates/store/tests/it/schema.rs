@@ -3,7 +3,7 @@
 use store::{Database, OpenError, Options, Store};
 use test_postgres::Schema;
 
-use crate::support::TestStore;
+use crate::support::{TestStore, new_session};
 
 /// Table, column, whether it is never null, whether it belongs to the primary key.
 const COLUMNS: [&str; 2] = [
@@ -53,6 +53,19 @@ fn both_engines_have_the_same_tables_columns_and_indexes() {
         assert_eq!(on_sqlite, sorted(shared.map(str::to_owned)));
         assert!(on_sqlite.len() >= least, "{on_sqlite:?}");
     }
+}
+
+#[tokio::test]
+async fn the_row_of_a_browsers_session_takes_at_most_two_hundred_bytes_on_postgresql() {
+    let store = TestStore::on_postgres();
+    store.user(1).await;
+    let mut new = new_session(1, 1);
+    new.amr = vec!["pwd".into()];
+    new.user_agent = domain::device::marks("Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0");
+    new.ip = [203, 0, 113, 250].into();
+    store.open_session(new).await.unwrap().unwrap();
+    let bytes: u64 = store.schema().psql("select pg_column_size(s) from sessions s").parse().unwrap();
+    assert!((100..=200).contains(&bytes), "{bytes}");
 }
 
 #[test]

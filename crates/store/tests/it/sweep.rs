@@ -54,6 +54,22 @@ async fn a_session_that_is_used_is_looked_at_once_in_each_idle_time_and_ends_whe
 }
 
 #[tokio::test]
+async fn a_session_that_timed_out_within_a_minute_is_swept_when_that_is_over() {
+    let store = super::store();
+    store.user(1).await;
+    for (session, late) in [(1, Span(1)), (2, Span(59_999)), (3, Span::minutes(1))] {
+        store.open_session(NewSession { now: T0 + late, ..new_session(1, session) }).await.unwrap().unwrap();
+    }
+    let due = T0 + TIMEOUTS.idle + SEEN_INTERVAL;
+    for (now, expected) in [(due + Span(59_999), vec![]), (due + Span::minutes(1), vec![1, 2, 3])] {
+        let swept = store.sweep(now, Span::days(30)).await.unwrap();
+        let mut ended = revoked(&swept.expired);
+        ended.sort_by_key(|entry| format!("{entry:?}"));
+        assert_eq!(ended, expected.into_iter().map(|n| Revoked::Session(session_id(n))).collect::<Vec<_>>());
+    }
+}
+
+#[tokio::test]
 async fn a_session_of_a_version_that_does_not_know_when_to_sweep_it_is_swept_like_any_other() {
     let store = super::store();
     store.user(1).await;

@@ -114,13 +114,13 @@ fn session(n: usize, cookie: bool, now: UnixMillis) -> NewSession {
         scope: String::new(),
     };
     NewSession {
-        session_id: SessionId(crate::random::bytes()),
+        session_id: SessionId::new(now, crate::random::bytes()),
         user_id: user_id(n),
         cookie_hash: cookie.then(|| CookieSecret(crate::random::bytes()).hash()),
         now,
         timeouts: Timeouts { idle: Span::hours(24), absolute: Span::days(14) },
         amr: vec!["pwd".to_owned()],
-        user_agent: USER_AGENT.to_owned(),
+        user_agent: domain::device::marks(USER_AGENT),
         ip: std::net::Ipv4Addr::new(192, 0, 2, 7).into(),
         epoch: 0,
         grant: (!cookie).then(grant),
