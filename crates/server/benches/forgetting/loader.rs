@@ -98,7 +98,7 @@ impl<'a> Loader<'a> {
             self.found.checks += STAYING;
         }
         // What was refused stays refused. It has to be verified anew each time, so not often.
-        if self.under_way > 0 {
+        if self.under_way > 0 && self.random.below(SELDOM) == 0 {
             let (watch, session) = (self.random.below(self.watches.len()), self.random.below(self.under_way));
             self.watches[watch].check(session, self.task, &mut self.found).await;
         }
@@ -159,7 +159,10 @@ impl Random {
 }
 
 /// For how long before its end a session is watched closely, in nanoseconds.
-const AHEAD: i64 = 20 * MILLISECOND;
+const AHEAD: i64 = 10 * MILLISECOND;
 
-/// How many tokens of sessions that stay are checked at each verifier in a pass.
-const STAYING: u64 = 16;
+/// How many tokens of sessions that stay are checked at each verifier in a pass: few, so that the next pass is not far.
+const STAYING: u64 = 4;
+
+/// In one of so many passes a session is tried that may have been over for long.
+const SELDOM: usize = 16;

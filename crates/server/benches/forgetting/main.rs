@@ -53,10 +53,9 @@ async fn measure(options: &Options) -> ExitCode {
         report::json(options, &outcome);
     } else {
         report::text(options, &outcome);
+        println!("the histogram as a picture: {}", options.svg.display());
     }
-    if let Some(path) = &options.svg {
-        std::fs::write(path, report::svg(options, &outcome)).unwrap();
-    }
+    std::fs::write(&options.svg, report::svg(options, &outcome)).unwrap();
     let is_well =
         |group: &figures::Figures| group.violations == 0 && group.watched.revived == 0 && group.watched.left == 0;
     if outcome.lost == 0 && outcome.groups.iter().all(is_well) { ExitCode::SUCCESS } else { ExitCode::FAILURE }

@@ -5,8 +5,15 @@ use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
 
+/// In the folder for what is built.
+const DRAWING: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/../forgetting.svg");
+
 #[derive(Parser, Clone)]
-#[command(about = "How soon a session that was ended is refused everywhere", max_term_width = 100)]
+#[command(
+    bin_name = "cargo xtask bench forgetting",
+    about = "How soon a session that was ended is refused everywhere",
+    max_term_width = 100
+)]
 pub struct Options {
     /// How many verifiers follow the server
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=1_000))]
@@ -42,8 +49,8 @@ pub struct Options {
     #[arg(long)]
     pub json: bool,
     /// Where to draw the histogram
-    #[arg(long, value_name = "FILE")]
-    pub svg: Option<PathBuf>,
+    #[arg(long, value_name = "FILE", default_value = DRAWING)]
+    pub svg: PathBuf,
     /// Given by `cargo bench`
     #[arg(long, hide = true)]
     bench: bool,
