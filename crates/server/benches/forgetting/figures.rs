@@ -44,11 +44,9 @@ impl Figures {
             let pairs = all.sessions.iter().zip(calls);
             pairs.map(|(seen, call)| pick(seen).map_or(otherwise, |moment| moment - call.acknowledged)).collect()
         };
-        let accepted = since(|seen| seen.accepted.map(|(began, _)| began), i64::MIN);
+        let accepted = since(|seen| seen.accepted, i64::MIN);
         let refused = since(|seen| seen.refused, i64::MAX);
-        // What counts against it is when the answer was given, and for the rest when the question was asked.
-        let over = since(|seen| seen.accepted.map(|(_, over)| over), i64::MIN);
-        let violations = over.iter().filter(|late| **late > bound as i64 * MILLISECOND).count();
+        let violations = accepted.iter().filter(|late| **late > bound as i64 * MILLISECOND).count();
         Self { name, verifiers, accepted, refused, violations, watched: all }
     }
 

@@ -121,17 +121,16 @@ impl Watch<'_> {
     async fn check(&mut self, session: usize, task: &Task, found: &mut Watched) -> bool {
         let began = now();
         let verdict = self.verifier.verify(&task.ending[session]).await;
-        let over = now();
         found.checks += 1;
         let seen = &mut self.seen[session];
         match verdict {
             Ok(_) => {
                 found.revived += u64::from(self.is_revoked[session]);
-                seen.accepted = Some((began, over));
+                seen.accepted = Some(began);
                 seen.refused = None;
             }
             Err(rejection) => {
-                seen.refused.get_or_insert(over);
+                seen.refused.get_or_insert_with(now);
                 self.is_revoked[session] |= rejection.code() == "revoked";
             }
         }

@@ -59,8 +59,9 @@ pub struct Watched {
 /// What became of a session at the verifiers of one process, or at all of them. Moments, in nanoseconds.
 #[derive(Clone, Copy, Default, Serialize, Deserialize)]
 pub struct Seen {
-    /// When the last check began that let it in, anywhere; and when it was over.
-    pub accepted: Option<(i64, i64)>,
+    /// When the last check began that let it in, anywhere. It may have been over much later, if the thread had to wait
+    /// for a processor; that says nothing of when it was decided.
+    pub accepted: Option<i64>,
     /// When the last of the verifiers had refused it for the first time. `None` if one never did.
     pub refused: Option<i64>,
 }
@@ -68,13 +69,8 @@ pub struct Seen {
 impl Seen {
     /// Both together.
     pub fn and(self, other: Self) -> Self {
-        let accepted = match (self.accepted, other.accepted) {
-            (Some((began, over)), Some((other_began, other_over))) => {
-                Some((began.max(other_began), over.max(other_over)))
-            }
-            (one, other) => one.or(other),
-        };
-        Self { accepted, refused: self.refused.zip(other.refused).map(|(one, other)| one.max(other)) }
+        let refused = self.refused.zip(other.refused).map(|(one, other)| one.max(other));
+        Self { accepted: self.accepted.max(other.accepted), refused }
     }
 }
 
