@@ -161,7 +161,7 @@ impl Random {
 const AHEAD: i64 = 10 * MILLISECOND;
 
 /// How many tokens of sessions that stay are checked at each verifier in a pass: few, so that the next pass is not far.
-const STAYING: u64 = 4;
+const STAYING: u64 = 2;
 
 /// In one of so many passes a session is tried that may have been over for long.
 const SELDOM: usize = 16;

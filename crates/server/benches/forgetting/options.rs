@@ -31,7 +31,7 @@ pub struct Options {
     #[arg(long, default_value_t = 5_000, value_parser = clap::value_parser!(u64).range(100..=60_000))]
     pub bound: u64,
     /// What share of its time the thread of each process is busy checking tokens, in percent
-    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=100))]
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=100))]
     pub load: u32,
     /// How far that thread stands back for others: 0 for not at all, up to 19
     #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(i32).range(0..=19))]

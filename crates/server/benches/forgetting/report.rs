@@ -100,17 +100,23 @@ pub fn json(options: &Options, outcome: &Outcome) {
 }
 
 pub fn svg(options: &Options, outcome: &Outcome) -> String {
-    let histograms: Vec<Histogram> = outcome.groups.iter().map(|group| Histogram::of(&group.accepted)).collect();
-    let named = outcome.groups.iter().zip(&histograms);
-    let series =
-        named.map(|(group, histogram)| (format!("at {} verifiers {}", group.verifiers, group.name), histogram));
+    let accepted = |group: &Figures| {
+        (
+            format!("the last check that let it in, at {} verifiers {}", group.verifiers, group.name),
+            Histogram::of(&group.accepted),
+        )
+    };
+    let mut series: Vec<_> = outcome.groups.iter().map(accepted).collect();
+    if let [group] = &outcome.groups[..] {
+        series.push(("the first refusal at the last of them".to_owned(), Histogram::of(&group.refused)));
+    }
     let near = &outcome.groups[0].accepted;
     let mark = |name: &str, percent| (millis(percentile(near, percent)), name.to_owned());
     let violations: usize = outcome.groups.iter().map(|group| group.violations).sum();
     Picture {
-        title: format!("Until when a session that was ended was let in anywhere: {violations} violations"),
+        title: format!("How soon a session that was ended is refused everywhere: {violations} violations"),
         subtitle: scene(options),
-        series: series.collect(),
+        series,
         marks: vec![mark("p50", 50), mark("p99", 99), mark("max", 100), (options.bound as f64, "the bound".to_owned())],
     }
     .draw()
