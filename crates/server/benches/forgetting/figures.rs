@@ -33,6 +33,8 @@ pub struct Outcome {
     pub lost: usize,
     pub everything: Traffic,
     pub stream: Traffic,
+    /// What share of one processor the server took while sessions were ended.
+    pub server_busy: f64,
     /// How long each verifier took to start, in milliseconds.
     pub started_in: Vec<f64>,
 }

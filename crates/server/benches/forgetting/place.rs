@@ -123,6 +123,14 @@ impl Place {
 }
 
 impl Server {
+    /// How many seconds of a processor it has taken so far.
+    pub fn busy_seconds(&self) -> f64 {
+        let line = std::fs::read_to_string(format!("/proc/{}/stat", self.process.id())).unwrap();
+        let fields: Vec<&str> = line.rsplit(") ").next().unwrap().split(' ').collect();
+        let ticks: f64 = [fields[11], fields[12]].iter().map(|field| field.parse::<f64>().unwrap()).sum();
+        ticks / TICKS_PER_SECOND
+    }
+
     /// SIGKILL, which it cannot know of before.
     pub fn kill(mut self) {
         self.process.kill().unwrap();
@@ -136,6 +144,9 @@ impl Drop for Server {
         let _ = self.process.wait();
     }
 }
+
+/// Of the kernel's accounting, on Linux everywhere (`USER_HZ`).
+const TICKS_PER_SECOND: f64 = 100.0;
 
 /// The line by which it says where it listens.
 const LISTENING: &str = "Listening on http://";

@@ -18,6 +18,7 @@ pub fn text(options: &Options, outcome: &Outcome) {
         options.load,
         options.nice
     );
+    println!("server: {:.0} % of one processor", outcome.server_busy * 100.0);
     let late: Vec<i64> = outcome
         .calls
         .iter()
@@ -92,6 +93,7 @@ pub fn json(options: &Options, outcome: &Outcome) {
         "sessions": outcome.calls.len(),
         "answered_ms": three(&outcome.answered_in),
         "lost": outcome.lost,
+        "server_busy": outcome.server_busy,
         "wire_bytes_per_entry": { "everything": outcome.everything.per_entry(), "stream": outcome.stream.per_entry() },
         "started_ms": { "p50": started.0, "max": started.1 },
         "groups": groups.collect::<Vec<_>>(),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::clock::{MILLISECOND, now};
+use crate::clock::{MILLISECOND, millis, now};
 use crate::ending::{self, until};
 use crate::figures::{Figures, Outcome, lost};
 use crate::group::Group;
@@ -33,6 +33,7 @@ pub async fn run(options: &Options) -> Outcome {
     let schedule =
         Schedule { start: now() + 500 * MILLISECOND, interval: 1_000 * MILLISECOND / i64::from(options.rate) };
     groups.iter_mut().for_each(|group| group.begin(schedule));
+    let (began, busy_before) = (now(), server.busy_seconds());
     let calling = tokio::spawn({
         let sessions = Arc::clone(&sessions);
         async move { ending::all(server.address, &sessions, schedule).await }
@@ -44,6 +45,7 @@ pub async fn run(options: &Options) -> Outcome {
         }
     }
     let calls = calling.await.unwrap();
+    let server_busy = (server.busy_seconds() - busy_before) / (millis(now() - began) / 1e3);
     // Until then nothing could be a violation.
     until(now() + options.bound as i64 * MILLISECOND + 500 * MILLISECOND).await;
     groups.iter_mut().for_each(Group::end);
@@ -66,6 +68,7 @@ pub async fn run(options: &Options) -> Outcome {
         calls,
         everything,
         stream,
+        server_busy,
         started_in,
     }
 }
