@@ -32,7 +32,9 @@ pub async fn run(options: &Options) -> Outcome {
     let counting = traffic::listen(server.address, &sessions.credentials[0]).await;
     let schedule =
         Schedule { start: now() + 500 * MILLISECOND, interval: 1_000 * MILLISECOND / i64::from(options.rate) };
-    groups.iter_mut().for_each(|group| group.begin(schedule));
+    for group in &mut groups {
+        group.begin(schedule);
+    }
     let (began, busy_before) = (now(), server.busy_seconds());
     let calling = tokio::spawn({
         let sessions = Arc::clone(&sessions);

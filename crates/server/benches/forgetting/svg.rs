@@ -25,7 +25,7 @@ impl Picture {
              <text class=\"title\" x=\"{LEFT}\" y=\"34\">{}</text>\n<text x=\"{LEFT}\" y=\"56\">{}</text>\n",
             self.title, self.subtitle, self.title, self.subtitle
         );
-        self.axes(&mut svg, most);
+        axes(&mut svg, most);
         for (number, (_, histogram)) in self.series.iter().enumerate() {
             bars(&mut svg, (number, self.series.len()), histogram, most);
         }
@@ -33,40 +33,6 @@ impl Picture {
         self.legend(&mut svg);
         svg.push_str("</svg>\n");
         svg
-    }
-
-    fn axes(&self, svg: &mut String, most: usize) {
-        let step = step(most);
-        for count in (0..=most).step_by(step) {
-            let y = BOTTOM - HIGH * count as f64 / most as f64;
-            let _ = writeln!(
-                svg,
-                "<path class=\"grid\" d=\"M{LEFT} {y:.1}H{RIGHT}\"/><text class=\"end\" x=\"{}\" y=\"{:.1}\">{count}</text>",
-                LEFT - 8.0,
-                y + 4.0
-            );
-        }
-        let ticks = (-1..=5).map(|power: i32| 10f64.powi(power));
-        for at in ticks {
-            let x = x(Histogram::place(at));
-            let text = if at < 1_000.0 { format!("{at} ms") } else { format!("{} s", at / 1_000.0) };
-            let _ = writeln!(
-                svg,
-                "<path class=\"grid\" d=\"M{x:.1} {BOTTOM}v5\"/><text class=\"middle\" x=\"{x:.1}\" y=\"{}\">{text}</text>",
-                BOTTOM + 20.0
-            );
-        }
-        let _ = writeln!(
-            svg,
-            "<text class=\"middle\" x=\"{:.1}\" y=\"{}\">before</text>\n\
-             <text class=\"middle\" x=\"{}\" y=\"{}\">after the acknowledgement (logarithmic)</text>\n\
-             <text class=\"middle\" transform=\"translate(18 {}) rotate(-90)\">sessions</text>",
-            x(0.5),
-            BOTTOM + 20.0,
-            f64::midpoint(LEFT, RIGHT),
-            BOTTOM + 44.0,
-            BOTTOM - HIGH / 2.0
-        );
     }
 
     fn marks(&self, svg: &mut String) {
@@ -94,6 +60,40 @@ impl Picture {
             );
         }
     }
+}
+
+fn axes(svg: &mut String, most: usize) {
+    let step = step(most);
+    for count in (0..=most).step_by(step) {
+        let y = BOTTOM - HIGH * count as f64 / most as f64;
+        let _ = writeln!(
+            svg,
+            "<path class=\"grid\" d=\"M{LEFT} {y:.1}H{RIGHT}\"/><text class=\"end\" x=\"{}\" y=\"{:.1}\">{count}</text>",
+            LEFT - 8.0,
+            y + 4.0
+        );
+    }
+    let ticks = (-1..=5).map(|power: i32| 10f64.powi(power));
+    for at in ticks {
+        let x = x(Histogram::place(at));
+        let text = if at < 1_000.0 { format!("{at} ms") } else { format!("{} s", at / 1_000.0) };
+        let _ = writeln!(
+            svg,
+            "<path class=\"grid\" d=\"M{x:.1} {BOTTOM}v5\"/><text class=\"middle\" x=\"{x:.1}\" y=\"{}\">{text}</text>",
+            BOTTOM + 20.0
+        );
+    }
+    let _ = writeln!(
+        svg,
+        "<text class=\"middle\" x=\"{:.1}\" y=\"{}\">before</text>\n\
+         <text class=\"middle\" x=\"{}\" y=\"{}\">after the acknowledgement (logarithmic)</text>\n\
+         <text class=\"middle\" transform=\"translate(18 {}) rotate(-90)\">sessions</text>",
+        x(0.5),
+        BOTTOM + 20.0,
+        f64::midpoint(LEFT, RIGHT),
+        BOTTOM + 44.0,
+        BOTTOM - HIGH / 2.0
+    );
 }
 
 /// The bars of one series of several.
