@@ -1,5 +1,7 @@
 //! `cargo xtask bench`: figures, on loopback and bounded in time.
 
+use std::path::absolute;
+
 use clap::Subcommand;
 
 use crate::place::cargo;
@@ -18,6 +20,14 @@ pub(crate) enum Bench {
     },
     /// One check from memory: a token seen before, with up to a million sessions revoked
     Verifier,
+    /// How soon a session that was ended is refused everywhere, with many verifiers under load; and what an entry weighs.
+    /// `--help` says what it can be told
+    #[command(disable_help_flag = true)]
+    Forgetting {
+        /// For the measurement itself, such as `--verifiers 64 --rate 200 --seconds 20 --database postgres --cut --json`
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        options: Vec<String>,
+    },
     /// The revoked set alone: time and memory with up to ten million entries
     Revoked,
     /// The store on either database: logins, refreshes and reads per second beside the database alone, how soon a
@@ -36,11 +46,36 @@ impl Bench {
             Self::Token { json } => &TOKEN[..TOKEN.len() - if json { 0 } else { 2 }],
             Self::Verifier => &["bench", "--package", "watchword-verifier", "--bench", "check"],
             Self::Revoked => &["bench", "--package", "watchword-verifier", "--bench", "revoked"],
+            Self::Forgetting { options } => return forgetting(options),
             Self::Store { large } => &STORE[..STORE.len() - if large { 0 } else { 2 }],
         };
         vec![Step::new("bench", move || passes(cargo(arguments)))]
     }
 }
+
+/// The measurement with its options, and then the set alone.
+fn forgetting(mut options: Vec<String>) -> Vec<Step> {
+    // Cargo runs it in another folder.
+    let file = options.iter().position(|option| option == "--svg").map(|at| at + 1);
+    if let Some(path) = file.and_then(|at| options.get_mut(at))
+        && let Ok(from_here) = absolute(&path)
+    {
+        *path = from_here.display().to_string();
+    }
+    let has = |option: &str| options.iter().any(|own| own == option);
+    let (asks_for_help, is_json) = (has("--help"), has("--json"));
+    let mut steps = vec![Step::new("forgetting", move || {
+        let mut bench = cargo(&["bench", "--package", "watchword", "--bench", "forgetting", "--"]);
+        bench.args(options);
+        passes(bench)
+    })];
+    if !asks_for_help {
+        steps.push(Step::new("the revoked set", move || passes(cargo(&BRIEF[..BRIEF.len() - usize::from(!is_json)]))));
+    }
+    steps
+}
+
+const BRIEF: &[&str] = &["bench", "--package", "watchword-verifier", "--bench", "revoked", "--", "--brief", "--json"];
 
 const STORE: &[&str] = &["bench", "--package", "watchword-store", "--bench", "store", "--", "--large"];
 

@@ -3,10 +3,9 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
+use crate::connection::Connection;
 use crate::process::Tokens;
 
 /// One request, sent over and over.
@@ -134,44 +133,5 @@ impl Measured {
     pub fn merge(rounds: Vec<Self>) -> Self {
         let span = rounds.iter().map(|round| round.span).sum();
         Self { micros: rounds.into_iter().flat_map(|round| round.micros).collect(), span }
-    }
-}
-
-/// One kept-alive connection with just enough HTTP for answers that have a Content-Length.
-struct Connection {
-    stream: TcpStream,
-    buffer: Vec<u8>,
-    head: String,
-}
-
-impl Connection {
-    async fn open(address: SocketAddr) -> Self {
-        let stream = TcpStream::connect(address).await.unwrap();
-        stream.set_nodelay(true).unwrap();
-        Self { stream, buffer: Vec::new(), head: String::new() }
-    }
-
-    async fn exchange(&mut self, request: &str) -> (u16, String) {
-        self.stream.write_all(request.as_bytes()).await.unwrap();
-        self.buffer.clear();
-        let mut end = None;
-        loop {
-            assert_ne!(self.stream.read_buf(&mut self.buffer).await.unwrap(), 0, "the server closed the connection");
-            if end.is_none() {
-                end = self.buffer.windows(4).position(|four| four == b"\r\n\r\n").map(|at| at + 4);
-            }
-            let Some(start) = end else { continue };
-            self.head = String::from_utf8_lossy(&self.buffer[..start]).into_owned();
-            let length: usize = self.header("content-length").parse().unwrap_or(0);
-            if self.buffer.len() >= start + length {
-                let body = String::from_utf8_lossy(&self.buffer[start..start + length]).into_owned();
-                return (self.head[9..12].parse().unwrap(), body);
-            }
-        }
-    }
-
-    fn header(&self, name: &str) -> &str {
-        let lines = self.head.lines().filter_map(|line| line.split_once(": "));
-        lines.into_iter().find(|(own, _)| own.eq_ignore_ascii_case(name)).map_or("", |(_, value)| value)
     }
 }

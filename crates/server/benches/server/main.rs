@@ -5,6 +5,7 @@
 #![allow(missing_docs, clippy::print_stdout, clippy::unwrap_used, reason = "a program for people at a terminal")]
 
 mod argon;
+mod connection;
 mod load;
 mod process;
 
