@@ -20,6 +20,6 @@ mod ledger;
 mod master_key;
 mod migrate;
 mod postgres;
-mod relay;
 mod receipts;
+mod relay;
 mod start_errors;

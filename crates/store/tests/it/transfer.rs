@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 use domain::throttle::Limit;
 use domain::{EndedWhy, Roles, SecretHash, Span};
 use store::{
-    Database, Error, Listener, Move, Moved, NewKey, NewSession, OpenError, Options, Position, Progress, Rotated, Store, Task,
-    ThrottleKey, Transfer, TransferError,
+    Database, Error, Listener, Move, Moved, NewKey, NewSession, OpenError, Options, Position, Progress, Rotated, Store,
+    Task, ThrottleKey, Transfer, TransferError,
 };
 use tokio::task::JoinSet;
 
