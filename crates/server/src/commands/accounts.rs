@@ -209,9 +209,9 @@ impl Desk {
         let now = self.clock.now();
         let receipt = self.store.set_roles(account.user_id, &roles, keep_until(now), now).await?;
         let what = format!("has the roles: {roles}");
-        said(receipt, &account, &what)?;
+        let receipt = said(receipt, &account, &what)?;
         line("Tokens with the former roles are refused; sessions go on, with the new ones from their next refresh on.");
-        Ok(())
+        Ok(receipt)
     }
 
     async fn set_password(&self, name: &str, password_stdin: bool) -> Result<Receipt, StartError> {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use domain::signing_keys::{KeyLife, trusted_until};
 use domain::{KeyState, UnixMillis};
 use store::StoredKey;
-use token::{Jwk, KeySet, SigningKey, VerifyingKey};
+use token::{KeySet, SigningKey, VerifyingKey};
 
 use super::{KeyError, Vault};
 
@@ -16,9 +16,6 @@ pub struct InForce {
     pub signing: Arc<SigningKey>,
     /// Checks access tokens, and is published: the key that signs, the one to come, and those that were before.
     pub verifying: KeySet,
-    /// Public halves of keys that are gone, revoked ones among them. Nobody is admitted by them: they tell which session somebody
-    /// wants to end.
-    pub gone: KeySet,
     pub(super) version: i64,
     /// Every key that is not gone.
     pub(super) lives: Vec<KeyLife>,
@@ -34,8 +31,7 @@ impl InForce {
         let mut verifying = KeySet::new();
         trust(&mut verifying, signing.verifying_key())?;
         let signing = Arc::new(signing);
-        let (gone, signers) = (KeySet::new(), BTreeMap::new());
-        Ok(Self { signing, verifying, gone, version: 0, lives: Vec::new(), signers, unopened: 0 })
+        Ok(Self { signing, verifying, version: 0, lives: Vec::new(), signers: BTreeMap::new(), unopened: 0 })
     }
 
     /// What was read. Keys that `before` had opened are not opened again: the master key may have been exchanged since.
@@ -70,7 +66,7 @@ impl InForce {
         let signing = active.and_then(|key| signers.get(&key.life.kid)).cloned();
         let signing = signing.ok_or_else(|| KeyError::Sealed(vault.name()))?;
         let lives = live.into_iter().map(|key| key.life.clone()).collect();
-        Ok(Self { signing, verifying, gone: gone(stored), version, lives, signers, unopened })
+        Ok(Self { signing, verifying, version, lives, signers, unopened })
     }
 }
 
@@ -83,21 +79,6 @@ fn is_trusted(key: &KeyLife, now: UnixMillis) -> bool {
     }
 }
 
-/// Of the keys that are gone those made last. One that cannot be read is of no use to anybody.
-fn gone(stored: &[StoredKey]) -> KeySet {
-    let mut keys = KeySet::new();
-    let gone = stored.iter().rev().filter(|key| key.life.state == KeyState::Gone).take(MOST_GONE);
-    for jwk in gone.filter_map(|key| Jwk::parse(key.public_jwk.as_ref()?.as_bytes()).ok()) {
-        if let Ok(key) = VerifyingKey::from_jwk(&jwk) {
-            let _ = keys.insert(key);
-        }
-    }
-    keys
-}
-
 fn trust(keys: &mut KeySet, key: VerifyingKey) -> Result<(), KeyError> {
     keys.insert(key).map_err(|e| KeyError::Library(e.to_string()))
 }
-
-/// Most keys that are gone and still remembered.
-const MOST_GONE: usize = 16;

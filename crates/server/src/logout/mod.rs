@@ -121,20 +121,13 @@ async fn named(headers: &HeaderMap, app: &App) -> Result<Option<SessionId>, Fail
     if let Ok(refresh) = RefreshToken::decode(text, &app.keys.refresh) {
         return Ok(Some(SessionId(refresh.session_id)));
     }
-    let named = named_by_token(text, app);
+    let named = app.memory.session_of(text, &app.keys.known().verifying);
     if named.is_some() {
         return Ok(named);
     }
     // Another node may sign with a key that this one has not heard of yet.
     app.keys.catch_up(&app.store, &app.memory, app.clock.now()).await?;
-    Ok(named_by_token(text, app))
-}
-
-/// Also by a key that is gone. Whoever had stolen it before it was revoked could log somebody out, if he knew the session; but the
-/// session goes on without the key, and its owner who logs out must not be told that it is over.
-fn named_by_token(text: &str, app: &App) -> Option<SessionId> {
-    let keys = app.keys.known();
-    app.memory.session_of(text, &keys.verifying).or_else(|| app.memory.session_of(text, &keys.gone))
+    Ok(app.memory.session_of(text, &app.keys.known().verifying))
 }
 
 /// A cookie is sent by the browser whoever asks, so the form or header must show that the user did.
