@@ -270,7 +270,7 @@ pub(super) struct Follower {
 
 /// Asks for as long as anybody needs to know.
 async fn ask_on(following: Weak<Following>) {
-    let (mut pause, mut acknowledging) = (Pause::default(), Acknowledging::default());
+    let mut pause = Pause::default();
     loop {
         let Some(this) = following.upgrade() else { return };
         let wait = match this.ask(Duration::ZERO).await {
@@ -295,10 +295,9 @@ async fn ask_on(following: Weak<Following>) {
         drop(this);
         let soon = async {
             news.notified().await;
-            rest(acknowledging.delay()).await;
+            rest(SOON).await;
         };
-        let is_due_to_news = timeout(wait, soon).await.is_ok();
-        acknowledging.note(is_due_to_news);
+        let _ = timeout(wait, soon).await;
     }
 }
 
@@ -331,22 +330,6 @@ async fn listen_on(following: Weak<Following>) {
         let wait = pause.next(this.pace());
         drop(this);
         rest(wait).await;
-    }
-}
-
-/// How soon news is acknowledged. While it comes without a pause, seldom enough that a thousand verifiers that hear of the
-/// same do not ask twenty thousand questions a second.
-#[derive(Default)]
-struct Acknowledging(u32);
-
-impl Acknowledging {
-    fn delay(&self) -> Duration {
-        SOON * (1 << self.0)
-    }
-
-    /// Takes note of why the next question is asked.
-    fn note(&mut self, is_due_to_news: bool) {
-        self.0 = if is_due_to_news { (self.0 + 1).min(MOST_DOUBLINGS) } else { 0 };
     }
 }
 
@@ -386,9 +369,8 @@ fn last_watermark(bytes: &[u8]) -> Option<Watermark> {
 const PATIENCE: Duration = Duration::from_secs(5);
 const QUIET: Duration = Duration::from_secs(3);
 
-/// How soon news on a stream is acknowledged, and how often that is doubled while there is no end of news: up to 400 ms.
+/// How soon news on a stream is acknowledged.
 const SOON: Duration = Duration::from_millis(50);
-const MOST_DOUBLINGS: u32 = 3;
 
 /// The longest answer, in bytes: some three million entries.
 const MAX_BYTES: usize = 64 << 20;
@@ -398,18 +380,3 @@ const SILENT_STREAMS: u32 = 3;
 const WITHOUT_STREAM: Duration = Duration::from_mins(5);
 
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn news_is_acknowledged_at_once_when_it_comes_alone_and_less_often_while_it_goes_on() {
-        let mut acknowledging = Acknowledging::default();
-        let mut after = |is_due_to_news| {
-            acknowledging.note(is_due_to_news);
-            acknowledging.delay().as_millis()
-        };
-        assert_eq!([true, true, true, true, false, true].map(&mut after), [100, 200, 400, 400, 50, 100]);
-    }
-}
