@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use super::Revocation;
 use super::filter::Filter;
 use super::fingerprint::Fingerprint;
 use super::table::Table;
@@ -67,5 +68,32 @@ fn a_table_has_the_room_that_was_asked_for_and_no_more_than_a_bucket_beyond() {
         let table = Table::new(capacity, true);
         assert!((capacity..capacity + 7).contains(&table.capacity()), "{capacity}");
         assert_eq!(table.slots(), table.capacity() / 7 * 8);
+    }
+}
+
+#[test]
+fn entries_are_alike_that_say_the_same_for_another_time() {
+    let all = |keep_until| {
+        let client = |id: &str, read_until| Revocation::Client { client_id: id.to_owned(), read_until, keep_until };
+        [
+            Revocation::Session { sid: [1; 16], keep_until },
+            Revocation::Session { sid: [2; 16], keep_until },
+            Revocation::Epoch { user: [1; 16], epoch: 1, keep_until },
+            Revocation::Epoch { user: [1; 16], epoch: 2, keep_until },
+            Revocation::Epoch { user: [2; 16], epoch: 1, keep_until },
+            Revocation::Key { kid: "1".to_owned(), keep_until },
+            Revocation::Key { kid: "2".to_owned(), keep_until },
+            Revocation::Everybody { read_until: 1, keep_until },
+            Revocation::Everybody { read_until: 2, keep_until },
+            client("1", 1),
+            client("1", 2),
+            client("2", 1),
+        ]
+    };
+    for (at, one) in all(5).iter().enumerate() {
+        for (other_at, other) in all(9).iter().enumerate() {
+            assert_eq!(one.is_like(other), at == other_at, "{one:?} and {other:?}");
+        }
+        assert_eq!(one.keep_until(), 5);
     }
 }
