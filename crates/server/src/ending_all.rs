@@ -10,7 +10,7 @@ use crate::clock::Clock;
 /// An ending that failed, or of which the proof failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// Nothing has ended.
+    /// The store failed, and nothing is known to have ended.
     #[error(transparent)]
     Nothing(store::Error),
     /// It has ended, but for what may have been read in the very moment of the commit.
@@ -43,7 +43,7 @@ async fn in_time(
         count += ended.count;
         clock.look(store).await.map_err(failed)?;
         let after = clock.now();
-        if after < ended.moment {
+        if after < ended.moment || ended.receipt.revocations.is_empty() {
             return Ok(EndedUpTo { count, ..ended });
         }
         // The disk or somebody's lock took longer. What has ended stays so; only the moment must be a later one.
