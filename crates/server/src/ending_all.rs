@@ -3,9 +3,20 @@
 use std::time::Duration;
 
 use domain::{Span, UnixMillis};
-use store::{EndedUpTo, Error, Store};
+use store::{EndedUpTo, Store};
 
 use crate::clock::Clock;
+
+/// An ending that failed, or of which the proof failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The store failed, and nothing is known to have ended.
+    #[error(transparent)]
+    Nothing(store::Error),
+    /// It has ended, but for what may have been read in the very moment of the commit.
+    #[error("it has ended, but the database failed before that could be checked ({0}); do it again")]
+    Unchecked(store::Error),
+}
 
 /// Ends whatever was issued to anybody before now: sessions, cookies, refresh tokens and access tokens.
 pub async fn everybody(store: &Store, clock: &Clock) -> Result<EndedUpTo, Error> {
@@ -21,20 +32,28 @@ pub async fn client(store: &Store, clock: &Clock, client_id: &str) -> Result<End
 async fn in_time(
     store: &Store,
     clock: &Clock,
-    end: impl AsyncFn(UnixMillis, UnixMillis) -> Result<EndedUpTo, Error>,
+    end: impl AsyncFn(UnixMillis, UnixMillis) -> Result<EndedUpTo, store::Error>,
 ) -> Result<EndedUpTo, Error> {
     let (mut ahead, mut count) = (AHEAD, 0);
+    let mut failed: fn(store::Error) -> Error = Error::Nothing;
     loop {
         let now = clock.now();
-        let ended = end(now + ahead, now).await?;
+        let ended = end(now + ahead, now).await.map_err(failed)?;
+        failed = Error::Unchecked;
         count += ended.count;
-        clock.look(store).await?;
-        if clock.now() < ended.moment {
+        clock.look(store).await.map_err(failed)?;
+        let after = clock.now();
+        if after < ended.moment || ended.receipt.revocations.is_empty() {
             return Ok(EndedUpTo { count, ..ended });
         }
         // The disk or somebody's lock took longer. What has ended stays so; only the moment must be a later one.
-        ahead = Span(ahead.0 * 2).min(MOST_AHEAD);
+        ahead = longer(ahead, after.since(now));
     }
+}
+
+/// How far ahead the moment should lie after a round that took so long. Each round keeps logins waiting, so the next should do.
+fn longer(ahead: Span, took: Span) -> Span {
+    Span(ahead.max(took).0 * 2).min(MOST_AHEAD)
 }
 
 /// Waits until one can log in again, unless that is long: then some node's clock is ahead of this one.
@@ -57,3 +76,16 @@ const MOST_AHEAD: Span = Span::seconds(10);
 /// How often it is looked whether the moment has passed, and how many times.
 const LOOK: Duration = Duration::from_millis(10);
 const LOOKS: u32 = 1_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn after_a_round_that_took_long_the_next_is_given_twice_that() {
+        assert_eq!(longer(AHEAD, AHEAD), Span(200));
+        assert_eq!(longer(AHEAD, Span(850)), Span(1_700));
+        assert_eq!(longer(Span(1_700), Span(400)), Span(3_400), "a moment that had passed although it took less");
+        assert_eq!(longer(AHEAD, Span::minutes(1)), MOST_AHEAD);
+    }
+}

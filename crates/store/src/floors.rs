@@ -6,7 +6,7 @@
 use domain::revocation::{Receipt, Revocation, Revoked, keep_until};
 use domain::{EndedWhy, SessionId, Span, UnixMillis};
 
-use crate::sql::Sql;
+use crate::sql::{Columns, Sql};
 use crate::{Error, Store, revocations};
 
 /// What ended up to a moment.
@@ -16,7 +16,8 @@ pub struct EndedUpTo {
     pub moment: UnixMillis,
     /// How many sessions, or grants of the client, stood until then.
     pub count: u64,
-    /// The one entry in the revocation log; and one for each session that a wrong clock has dated far after the moment.
+    /// The one entry in the revocation log, if there can be anything that it stops; and one for each session that a wrong clock has
+    /// dated far after the moment.
     pub receipt: Receipt,
 }
 
@@ -58,7 +59,8 @@ impl Store {
     }
 
     /// Ends every grant that the client has by now, with its refresh tokens and its access tokens. Sessions stay, and with them
-    /// their cookies and what other clients hold. The moment is as for [`Store::end_everybody`].
+    /// their cookies and what other clients hold. The moment is as for [`Store::end_everybody`]. A client that was never given a grant
+    /// has nothing to end, and leaves no entry.
     pub async fn end_client(&self, client_id: &str, up_to: UnixMillis, now: UnixMillis) -> Result<EndedUpTo, Error> {
         let client_id = client_id.to_owned();
         self.write(async move |sql| {
@@ -71,6 +73,11 @@ impl Store {
                 everybody_ended_at!()
             );
             let count = sql.one(standing, &[&client_id], |row| row.counter()).await?.unwrap_or(0);
+            // A name that no client has may be none that verifiers can read, and each of them would believe nothing any more.
+            let given = "select 1 from grants where client_id = $1 limit 1";
+            if count == 0 && sql.one(given, &[&client_id], |_| Ok(())).await?.is_none() {
+                return Ok(EndedUpTo::new(held.moment, 0, now));
+            }
             let raise = sql.either(
                 "insert into client_endings (client_id, ended_at) values ($1, $2) on conflict (client_id)
                 do update set ended_at = max(client_endings.ended_at, excluded.ended_at) returning ended_at",
@@ -171,19 +178,27 @@ impl EndedUpTo {
 }
 
 /// Takes moments back that a wrong clock has put after `now`, or nobody could log in until they have passed. What they have ended
-/// stays so.
+/// stays so: of it, the sessions that were used after `now` end each by itself, and the others with their tokens by the new moment.
 pub(crate) async fn take_back(sql: Sql<'_>, now: UnixMillis) -> Result<(), Error> {
     let ended = concat!(
-        "update sessions set ended_at = $1, ended_why = $2 where ended_at is null and created_at > $1 and created_at <= ",
-        everybody_ended_at!()
+        "update sessions set ended_at = $1, ended_why = $2 where ended_at is null and seen_at > $1 and (created_at <= ",
+        everybody_ended_at!(),
+        " or exists (select 1 from grants g join client_endings c using (client_id)
+        where g.session_id = sessions.session_id and g.rotated_at > $1 and g.rotated_at <= c.ended_at))
+        returning session_id, max_access_exp"
     );
-    sql.run(ended, &[&now.0, &EndedWhy::EndedByAdmin.as_str()]).await?;
-    let ended = "delete from grants where rotated_at > $1 and exists (select 1 from client_endings c
-        where c.client_id = grants.client_id and c.ended_at >= grants.rotated_at)";
-    sql.run(ended, &[&now.0]).await?;
-    sql.run("update meta set value = $1 where name = 'everybody_ended_at' and value > $1", &[&now.0]).await?;
-    sql.run("update client_endings set ended_at = $1 where ended_at > $1", &[&now.0]).await?;
+    let each = |row: &mut Columns<'_>| {
+        let revoked = Revoked::Session(SessionId(row.take()?));
+        Ok(Revocation { revoked, keep_until: keep_until(row.moment()?.max(now)) })
+    };
+    let mut entries = sql.all(ended, &[&now.0, &EndedWhy::EndedByAdmin.as_str()], each).await?;
+    let moved = |revoked| Revocation { revoked, keep_until: keep_until(now) };
+    let everybody = "update meta set value = $1 where name = 'everybody_ended_at' and value > $1 returning 1";
+    entries.extend(sql.one(everybody, &[&now.0], |_| Ok(moved(Revoked::Everybody(now)))).await?);
+    let clients = "update client_endings set ended_at = $1 where ended_at > $1 returning client_id";
+    entries.extend(sql.all(clients, &[&now.0], |row| Ok(moved(Revoked::Client(row.take()?, now)))).await?);
     sql.run("delete from revocations where kind in ('everybody', 'client') and value > $1", &[&now.0]).await?;
+    revocations::insert(sql, &entries).await?;
     Ok(())
 }
 

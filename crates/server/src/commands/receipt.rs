@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use domain::UnixMillis;
-use domain::revocation::Receipt;
+use domain::revocation::{Receipt, keep_until};
 use serde::Serialize;
 use store::Store;
 
@@ -24,6 +24,9 @@ pub struct Told {
     verifiers: Option<Vec<Row>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     late: Option<usize>,
+    /// Whether somebody was to be waited for, and it cannot be told who.
+    #[serde(skip)]
+    is_unknown: bool,
 }
 
 #[derive(Serialize)]
@@ -34,6 +37,8 @@ struct Row {
 }
 
 /// Waits, if that is asked for, until every connected verifier has acknowledged what was ended.
+///
+/// It has ended, whatever this says: that the database does not tell who follows is no error.
 pub async fn told(
     receipt: &Receipt,
     waits: bool,
@@ -42,10 +47,14 @@ pub async fn told(
     clock: &Clock,
 ) -> Result<Told, StartError> {
     let listeners = Listeners::default();
-    listeners.read(store, clock.now()).await?;
-    let effective_by = receipt.revoked_at + listeners.longest_bound(config.session.bound, clock.now());
+    let is_read = listeners.read(store, clock.now()).await.is_ok();
+    let effective_by = if is_read {
+        receipt.revoked_at + listeners.longest_bound(config.session.bound, clock.now())
+    } else {
+        keep_until(receipt.revoked_at)
+    };
     let verifiers = match &receipt.place {
-        Some(place) if waits => {
+        Some(place) if waits && is_read => {
             let all = listeners.wait(place, effective_by, store, clock).await;
             Some(all.into_iter().map(Row::of).collect::<Vec<_>>())
         }
@@ -57,12 +66,17 @@ pub async fn told(
         position: receipt.place.as_ref().map(ToString::to_string),
         late: verifiers.as_ref().map(|all| all.iter().filter(|row| row.acknowledged_at.is_none()).count()),
         verifiers,
+        is_unknown: waits && !is_read && receipt.place.is_some(),
     })
 }
 
 impl Told {
     /// Prints who refuses since when, and who is late. Nothing, if nobody was waited for.
     pub fn print(&self) {
+        if self.is_unknown {
+            let by = second(UnixMillis(self.effective_by));
+            line(format!("The database does not tell which verifiers are connected. All refuse it from {by} on."));
+        }
         let (Some(verifiers), Some(late)) = (&self.verifiers, self.late) else { return };
         if verifiers.is_empty() {
             line("No verifier is connected that would have to be told.");
@@ -87,9 +101,9 @@ impl Told {
         }
     }
 
-    /// 0, but 3 if somebody who was waited for is late.
+    /// 0, but 3 if somebody who was waited for is late, or may be.
     pub fn code(&self) -> ExitCode {
-        if self.late.unwrap_or(0) == 0 { ExitCode::SUCCESS } else { ExitCode::from(3) }
+        if self.late.unwrap_or(0) == 0 && !self.is_unknown { ExitCode::SUCCESS } else { ExitCode::from(3) }
     }
 }
 

@@ -39,7 +39,7 @@ pub enum SessionCommand {
         #[arg(long)]
         wait: bool,
         /// End whatever the client of this `client_id` holds instead: refresh tokens and access tokens; cookies go on
-        #[arg(long, value_name = "CLIENT_ID")]
+        #[arg(long, value_name = "CLIENT_ID", value_parser = client_id)]
         client: Option<String>,
         /// End everything that was issued to anybody before now instead
         #[arg(long)]
@@ -97,17 +97,19 @@ pub async fn run(command: SessionCommand, config: &Config) -> Result<ExitCode, S
             ExitCode::FAILURE
         }
         SessionCommand::End { everybody: true, wait, json: as_json, .. } => {
-            let ended = ending_all::everybody(&store, &clock).await?;
+            let ended = ending_all::everybody(&store, &clock).await.map_err(wrong)?;
+            say_ended(&ended, "session", as_json);
             ending_all::passed(&ended, &clock).await;
             let told = told(&ended.receipt, wait, config, &store, &clock).await?;
-            tell_all(&ended, told, "session", "Everybody is logged out, and may log in again.", as_json)
+            tell_all(&ended, told, "Everybody is logged out, and may log in again.", as_json)
         }
         SessionCommand::End { client: Some(client_id), wait, json: as_json, .. } => {
-            let ended = ending_all::client(&store, &clock, &client_id).await?;
+            let ended = ending_all::client(&store, &clock, &client_id).await.map_err(wrong)?;
+            say_ended(&ended, "grant", as_json);
             ending_all::passed(&ended, &clock).await;
             let told = told(&ended.receipt, wait, config, &store, &clock).await?;
-            let next = "Sessions go on; whoever used that client logs in with it again.";
-            let code = tell_all(&ended, told, "grant", next, as_json);
+            let code =
+                tell_all(&ended, told, "Sessions go on; whoever used that client logs in with it again.", as_json);
             // A client_id that was mistyped ends nothing.
             if ended.count == 0 { ExitCode::FAILURE } else { code }
         }
@@ -144,18 +146,32 @@ pub async fn run(command: SessionCommand, config: &Config) -> Result<ExitCode, S
     Ok(code)
 }
 
-/// Tells what was ended up to a moment, and what is to be expected.
-fn tell_all(ended: &EndedUpTo, told: Told, what: &str, next: &str, as_json: bool) -> ExitCode {
-    let (count, code) = (ended.count, told.code());
-    if as_json {
-        json(&Ended { ended: usize::try_from(count).unwrap_or(usize::MAX), receipt: told });
-    } else {
-        let plural = if count == 1 { "" } else { "s" };
+/// Says what was ended up to a moment, before anything else can fail.
+fn say_ended(ended: &EndedUpTo, what: &str, as_json: bool) {
+    if !as_json {
+        let plural = if ended.count == 1 { "" } else { "s" };
+        let count = ended.count;
         line(format!("Ended {count} {what}{plural}. A running server refuses what belongs to them within 100 ms."));
+    }
+}
+
+/// Tells what is to be expected now.
+fn tell_all(ended: &EndedUpTo, told: Told, next: &str, as_json: bool) -> ExitCode {
+    let code = told.code();
+    if as_json {
+        json(&Ended { ended: usize::try_from(ended.count).unwrap_or(usize::MAX), receipt: told });
+    } else {
         line(next);
         told.print();
     }
     code
+}
+
+/// What a client can be called: verifiers are told of it by this name.
+fn client_id(text: &str) -> Result<String, String> {
+    let most = verifier::Revocation::MAX_NAME_BYTES;
+    let is_sound = (1..=most).contains(&text.len());
+    if is_sound { Ok(text.to_owned()) } else { Err(format!("a client_id has 1 to {most} bytes")) }
 }
 
 /// Asks whether everybody is meant.

@@ -135,6 +135,27 @@ async fn a_row_that_was_read_by_a_later_clock_before_everything_ended_admits_nob
 }
 
 #[tokio::test]
+async fn an_access_token_that_was_ended_is_refused_when_the_clock_has_been_taken_back_and_any_other_is_not() {
+    for (back, ends) in [Span::ZERO, Span::seconds(10)].into_iter().flat_map(|back| [(back, false), (back, true)]) {
+        let here = TestServer::start().await;
+        here.user("kavya", &[]).await;
+        let login = Login::of("kavya", &here).await;
+        if ends {
+            end_everybody(&here).await;
+        }
+        let now = here.app.clock.now() - back;
+        here.step_back(back);
+        here.app.store.danger_reset_clock_floor(now).await.unwrap();
+        let here = here.restart("").await;
+        // Until then it is a token of the future.
+        here.wait(back);
+        here.catch_up().await;
+        let answer = if ends { StatusCode::UNAUTHORIZED } else { StatusCode::OK };
+        assert_eq!(login.checks(&here).await, (answer, answer), "{back:?} back");
+    }
+}
+
+#[tokio::test]
 async fn what_a_client_holds_is_refused_on_every_node_and_the_browser_goes_on() {
     let here = TestServer::start().await;
     let there = here.beside("").await;

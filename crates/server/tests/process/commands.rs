@@ -137,6 +137,10 @@ fn everything_is_ended_when_that_is_said_twice_and_what_a_client_holds_when_it_i
         assert_eq!(place.run(&[&["session"][..], args].concat()).code, Some(2), "{args:?}");
     }
 
+    for client_id in ["", &"x".repeat(257)] {
+        let refused = place.run(&["session", "end", "--client", client_id]);
+        assert!(refused.code == Some(2) && refused.err.contains("1 to 256 bytes"), "{refused:?}");
+    }
     let mistyped = place.run(&["session", "end", "--client", "first-part"]);
     assert_eq!(mistyped.code, Some(1), "{mistyped:?}");
     assert!(mistyped.out.contains("Ended 0 grants."), "{mistyped:?}");

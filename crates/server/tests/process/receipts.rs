@@ -1,5 +1,6 @@
 //! `--wait`: a command that ended something says since when each verifier refuses it, and which is late.
 
+use rusqlite::Connection;
 use serde_json::Value;
 use tokio::runtime::Runtime;
 use verifier::Verifier;
@@ -72,6 +73,23 @@ fn without_verifiers_nobody_has_to_be_waited_for() {
     let ran = place.run(&["session", "end", "--user", "kavya", "--wait", "--json"]);
     assert!(ran.code == Some(1) && ran.out.contains("\"position\":null"), "{ran:?}");
     assert_eq!(server.stop(), Some(0));
+}
+
+#[test]
+fn what_has_ended_is_said_to_have_ended_although_the_database_does_not_tell_who_listens() {
+    let place = Place::new();
+    place.add_user("kavya");
+    let server = place.serve();
+    let logins = [(); 3].map(|()| server.http().login("kavya").text("session_id"));
+    assert_eq!(server.stop(), Some(0));
+    Connection::open(place.path("watchword.db")).unwrap().execute("drop table listeners", []).unwrap();
+    let ran = place.run(&["session", "end", &logins[0]]);
+    assert!(ran.code == Some(0) && ran.out.starts_with("Ended."), "{ran:?}");
+    let waited = place.run(&["session", "end", &logins[1], "--wait"]);
+    assert!(waited.code == Some(3) && waited.out.starts_with("Ended."), "{waited:?}");
+    assert!(waited.out.contains("does not tell which verifiers are connected"), "{waited:?}");
+    let all = place.run(&["session", "end", "--everybody", "--yes", "--wait"]);
+    assert!(all.code == Some(3) && all.out.starts_with("Ended 1 session."), "{all:?}");
 }
 
 #[test]

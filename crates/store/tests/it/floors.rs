@@ -9,10 +9,10 @@ use store::{Error, NewGrant, NewSession, Receipt, Revoked, RotateRequest, Rotate
 use crate::support::{KEEP, T0, at_once, new_session, new_user, refresh, revoked, session_id, user_id};
 
 /// A little ahead, as callers have it.
-const MOMENT: UnixMillis = UnixMillis(T0.0 + 100);
-const AFTER: UnixMillis = UnixMillis(T0.0 + 101);
+pub(crate) const MOMENT: UnixMillis = UnixMillis(T0.0 + 100);
+pub(crate) const AFTER: UnixMillis = UnixMillis(T0.0 + 101);
 
-fn at(now: UnixMillis, new: NewSession) -> NewSession {
+pub(crate) fn at(now: UnixMillis, new: NewSession) -> NewSession {
     NewSession { now, ..new }
 }
 
@@ -107,57 +107,6 @@ async fn a_session_used_by_a_clock_that_is_ahead_ends_with_all_others_and_so_do_
 }
 
 #[tokio::test]
-async fn a_session_that_a_wrong_clock_has_dated_far_ahead_ends_too_and_keeps_nobody_out() {
-    let store = super::store();
-    store.user(1).await;
-    let far_ahead = T0 + Span::hours(20);
-    for (n, now) in [(1, T0), (2, far_ahead), (3, T0)] {
-        store.open_session(at(now, new_session(1, n))).await.unwrap().unwrap();
-    }
-    store.rotate(RotateRequest { now: far_ahead, ..refresh(3, 0) }).await.unwrap();
-    let others = store.end_client("orders", MOMENT, T0).await.unwrap();
-    assert_eq!(revoked(&others.receipt), [Revoked::Client("orders".into(), MOMENT)]);
-    let ended = store.end_everybody(MOMENT, T0).await.unwrap();
-    assert_eq!((ended.moment, ended.count), (MOMENT, 3));
-    let mut log = revoked(&ended.receipt);
-    log.sort_by_key(|entry| format!("{entry:?}"));
-    let strays = [2, 3].map(|n| Revoked::Session(session_id(n)));
-    assert_eq!(log, [&[Revoked::Everybody(MOMENT)], &strays[..]].concat());
-    for n in 1..=3 {
-        assert_eq!(store.ended(n).await, Some(EndedWhy::EndedByAdmin));
-        assert!(matches!(store.rotate(refresh(n, 0)).await.unwrap(), Rotated::Refused));
-    }
-    assert!(store.open_session(at(AFTER, new_session(1, 4))).await.unwrap().is_some());
-}
-
-#[tokio::test]
-async fn what_was_ended_by_a_wrong_clock_keeps_nobody_out_once_that_is_accepted_and_stays_ended() {
-    let store = super::store();
-    let years_ahead = T0 + Span::days(1000);
-    store.user(1).await;
-    store.raise_clock_floor(years_ahead).await.unwrap();
-    for n in [1, 2] {
-        store.open_session(at(years_ahead, new_session(1, n))).await.unwrap().unwrap();
-    }
-    store.end_client("first-party", years_ahead, years_ahead).await.unwrap();
-    store.open_session(at(years_ahead + Span(1), new_session(1, 3))).await.unwrap().unwrap();
-    store.end_everybody(years_ahead, years_ahead).await.unwrap();
-    store.danger_reset_clock_floor(T0).await.unwrap();
-    assert_eq!(store.count("select count(*) from revocations where kind in ('everybody', 'client')"), 0);
-    for n in 1..=3 {
-        assert!(store.ended(n).await.is_some());
-        for now in [AFTER, years_ahead + Span::days(1)] {
-            assert!(matches!(store.rotate(RotateRequest { now, ..refresh(n, 0) }).await.unwrap(), Rotated::Refused));
-        }
-    }
-    assert!(store.open_session(at(AFTER, new_session(1, 4))).await.unwrap().is_some());
-    assert!(matches!(
-        store.rotate(RotateRequest { now: AFTER, ..refresh(4, 0) }).await.unwrap(),
-        Rotated::Issued { .. }
-    ));
-}
-
-#[tokio::test]
 async fn a_session_that_is_over_takes_no_place_among_the_hundred() {
     let store = super::store();
     store.user(1).await;
@@ -169,7 +118,7 @@ async fn a_session_that_is_over_takes_no_place_among_the_hundred() {
     assert!(opened.replaced.is_none());
 }
 
-fn held_by(client_id: &str, session: NewSession) -> NewSession {
+pub(crate) fn held_by(client_id: &str, session: NewSession) -> NewSession {
     let grant_id = session.grant.unwrap().grant_id;
     NewSession { grant: Some(NewGrant { grant_id, client_id: client_id.into(), scope: String::new() }), ..session }
 }
@@ -200,7 +149,22 @@ async fn what_a_client_holds_is_over_and_what_others_hold_is_not() {
     // By a clock that is behind the one of the login.
     assert!(matches!(store.rotate(of_orders(3, 0, T0)).await.unwrap(), Rotated::Issued { .. }));
     assert!(matches!(store.rotate(of_orders(3, 1, AFTER)).await.unwrap(), Rotated::Issued { .. }));
-    assert_eq!(store.end_client("nobody", MOMENT, T0).await.unwrap().count, 0);
+}
+
+#[tokio::test]
+async fn a_client_that_was_never_given_anything_leaves_no_entry_and_one_whose_grants_are_over_does() {
+    let store = super::store();
+    store.user(1).await;
+    store.open_session(held_by("orders", new_session(1, 1))).await.unwrap().unwrap();
+    for client_id in ["", "nobody", &"x".repeat(70_000)] {
+        let ended = store.end_client(client_id, MOMENT, T0).await.unwrap();
+        assert_eq!((ended.count, is_empty(&ended.receipt), ended.receipt.place), (0, true, None));
+    }
+    assert_eq!(store.log().await, []);
+    assert_eq!(store.count("select count(*) from client_endings"), 0);
+    assert!(!is_empty(&store.end_session(session_id(1), EndedWhy::Logout, KEEP, T0).await.unwrap()));
+    let ended = store.end_client("orders", MOMENT, T0).await.unwrap();
+    assert_eq!((ended.count, revoked(&ended.receipt)), (0, vec![Revoked::Client("orders".into(), MOMENT)]));
 }
 
 /// The clock of all nodes. It shows another time whenever it is looked at, so that every order of events has its own.

@@ -57,6 +57,8 @@ mod on_sqlite {
     mod sweep;
     #[path = "throttles.rs"]
     mod throttles;
+    #[path = "wrong_clocks.rs"]
+    mod wrong_clocks;
 }
 
 #[path = "."]
@@ -93,4 +95,6 @@ mod on_postgres {
     mod sweep;
     #[path = "throttles.rs"]
     mod throttles;
+    #[path = "wrong_clocks.rs"]
+    mod wrong_clocks;
 }

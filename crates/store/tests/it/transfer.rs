@@ -44,7 +44,8 @@ pub(crate) async fn furnish(store: &Store) {
     store.revoke_key("b", key("a"), KEEP, T0).await.unwrap().unwrap();
     store.offer_setup(|_| SecretHash([3; 32]), T0 + Span::hours(1), T0).await.unwrap();
     store.add_user(new_user(10)).await.unwrap();
-    let before = new_session(10, 10);
+    let mut before = new_session(10, 10);
+    before.grant.as_mut().unwrap().client_id = "orders".into();
     store.open_session(NewSession { now: T0 - Span(1), ..before }).await.unwrap().unwrap();
     store.end_everybody(T0 - Span(1), T0 - Span(1)).await.unwrap();
     for n in 1..=9 {
