@@ -113,7 +113,7 @@ pub fn svg(options: &Options, outcome: &Outcome) -> String {
         series.push(("the first refusal at the last of them".to_owned(), Histogram::of(&group.refused)));
     }
     let near = &outcome.groups[0].accepted;
-    let mark = |name: &str, percent| (millis(percentile(near, percent)), name.to_owned());
+    let mark = |name: &str, percent| (millis(percentile(near, percent).max(0)), name.to_owned());
     let violations: usize = outcome.groups.iter().map(|group| group.violations).sum();
     Picture {
         title: format!("How soon a session that was ended is refused everywhere: {violations} violations"),
@@ -151,7 +151,10 @@ fn shown(nanoseconds: i64) -> String {
 }
 
 fn three(values: &[i64]) -> Value {
-    let [p50, p99, max] = [50, 99, 100].map(|percent| millis(percentile(values, percent)));
+    // What never happened has no time.
+    let known = |nanoseconds: i64| ![i64::MIN, i64::MAX].contains(&nanoseconds);
+    let [p50, p99, max] =
+        [50, 99, 100].map(|percent| Some(percentile(values, percent)).filter(|value| known(*value)).map(millis));
     json!({ "p50": p50, "p99": p99, "max": max })
 }
 
