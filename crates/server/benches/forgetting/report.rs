@@ -50,7 +50,7 @@ pub fn text(options: &Options, outcome: &Outcome) {
             watched.revived, watched.left, watched.stale
         );
     }
-    println!("acknowledged, and not in the database after SIGKILL: {} of {}", outcome.lost, outcome.calls.len());
+    println!("acknowledged, and not in the database after SIGKILL: {} of {}", outcome.lost, outcome.calls.len() + 1);
     let entries = outcome.groups.iter().flat_map(|group| &group.watched.entries).max().unwrap_or(&0);
     println!(
         "entries: {entries}; on the wire {:.1} bytes each in an answer with all of them, {:.1} on a stream, one by one",
