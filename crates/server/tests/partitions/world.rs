@@ -11,7 +11,7 @@ use serde_json::json;
 use crate::harness::SAYS;
 use crate::ledger::{HEALED, Ledger};
 use crate::network::{Id, Kind, Network};
-use crate::support::{Http, Place, Reply, SOON, Server};
+use crate::support::{Http, Place, Reply, Server};
 use crate::watcher::{self, MODES};
 
 /// Everything.
@@ -148,7 +148,7 @@ impl World {
         let id = self.network.machine();
         let began = Instant::now();
         while relay.process.http().get("/health/ready", &[]).status != 200 {
-            assert!(began.elapsed() < SOON, "the relay does not become ready");
+            assert!(began.elapsed() < HEALED, "the relay does not become ready");
         }
         let seen = self.network.see(id, relay.id, relay.port, Duration::ZERO);
         let secret = std::fs::read_to_string(self.place.path("secret")).unwrap();
