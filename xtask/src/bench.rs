@@ -56,12 +56,7 @@ impl Bench {
 /// The measurement with its options, and then the set alone.
 fn forgetting(mut options: Vec<String>) -> Vec<Step> {
     // Cargo runs it in another folder.
-    let file = options.iter().position(|option| option == "--svg").map(|at| at + 1);
-    if let Some(path) = file.and_then(|at| options.get_mut(at))
-        && let Ok(from_here) = absolute(&path)
-    {
-        *path = from_here.display().to_string();
-    }
+    draw_from_here(&mut options);
     let has = |option: &str| options.iter().any(|own| own == option);
     let (asks_for_help, is_json) = (has("--help"), has("--json"));
     let mut steps = vec![Step::new("forgetting", move || {
@@ -75,9 +70,36 @@ fn forgetting(mut options: Vec<String>) -> Vec<Step> {
     steps
 }
 
+/// Makes the path of the picture one that holds in any folder, in either way to write the option.
+fn draw_from_here(options: &mut [String]) {
+    for at in 0..options.len() {
+        let (name, path) = match options[at].strip_prefix("--svg=") {
+            Some(path) => ("--svg=", path),
+            None if at > 0 && options[at - 1] == "--svg" => ("", options[at].as_str()),
+            None => continue,
+        };
+        if let Ok(from_here) = absolute(path) {
+            options[at] = format!("{name}{}", from_here.display());
+        }
+    }
+}
+
 const BRIEF: &[&str] = &["bench", "--package", "watchword-verifier", "--bench", "revoked", "--", "--brief", "--json"];
 
 const STORE: &[&str] = &["bench", "--package", "watchword-store", "--bench", "store", "--", "--large"];
 
 const TOKEN: &[&str] =
     &["bench", "--package", "watchword-verifier", "--bench", "token", "--bench", "allocations", "--", "--json"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_picture_is_drawn_where_one_was_when_asking_for_it() {
+        let here = absolute("a.svg").unwrap().display().to_string();
+        let mut options = ["--cut", "--svg", "a.svg", "--svg=a.svg", "a.svg"].map(str::to_owned);
+        draw_from_here(&mut options);
+        assert_eq!(options, ["--cut", "--svg", &here, &format!("--svg={here}"), "a.svg"]);
+    }
+}

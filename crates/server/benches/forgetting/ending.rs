@@ -35,9 +35,7 @@ pub async fn all(address: SocketAddr, sessions: &Arc<Sessions>, schedule: Schedu
                 let Some(request) = sessions.request(number) else { return calls };
                 until(schedule.due(number)).await;
                 let sent = now();
-                let (status, body) = connection.exchange(&request).await;
-                let acknowledged = now();
-                assert!(status == 200 && body.contains("\"ended\":1"), "{status} {body}");
+                let acknowledged = end(&mut connection, &request).await;
                 calls.push((number, Call { sent, acknowledged }));
             }
         });
@@ -45,6 +43,20 @@ pub async fn all(address: SocketAddr, sessions: &Arc<Sessions>, schedule: Schedu
     let mut calls = calling.join_all().await.concat();
     calls.sort_by_key(|(number, _)| *number);
     calls.into_iter().map(|(_, call)| call).collect()
+}
+
+/// Ends the one that is left; it is over as soon as the answer has been read.
+pub async fn last(address: SocketAddr, sessions: &Sessions) {
+    let mut connection = Connection::open(address).await;
+    end(&mut connection, &sessions.request_for(&sessions.last)).await;
+}
+
+/// When the answer came.
+async fn end(connection: &mut Connection, request: &str) -> i64 {
+    let (status, body) = connection.exchange(request).await;
+    let acknowledged = now();
+    assert!(status == 200 && body.contains("\"ended\":1"), "{status} {body}");
+    acknowledged
 }
 
 /// Waits for a moment of our clock.

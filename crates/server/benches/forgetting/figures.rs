@@ -29,7 +29,7 @@ pub struct Outcome {
     pub calls: Vec<Call>,
     /// How long each call took, counted from when it was due; in nanoseconds.
     pub answered_in: Vec<i64>,
-    /// How many were acknowledged that the database has not.
+    /// How many were acknowledged that the database has not, with the one that came right before the server was killed.
     pub lost: usize,
     pub everything: Traffic,
     pub stream: Traffic,

@@ -50,7 +50,7 @@ pub fn text(options: &Options, outcome: &Outcome) {
             watched.revived, watched.left, watched.stale
         );
     }
-    println!("acknowledged, and not in the database after SIGKILL: {} of {}", outcome.lost, outcome.calls.len());
+    println!("acknowledged, and not in the database after SIGKILL: {} of {}", outcome.lost, outcome.calls.len() + 1);
     let entries = outcome.groups.iter().flat_map(|group| &group.watched.entries).max().unwrap_or(&0);
     println!(
         "entries: {entries}; on the wire {:.1} bytes each in an answer with all of them, {:.1} on a stream, one by one",
@@ -113,7 +113,7 @@ pub fn svg(options: &Options, outcome: &Outcome) -> String {
         series.push(("the first refusal at the last of them".to_owned(), Histogram::of(&group.refused)));
     }
     let near = &outcome.groups[0].accepted;
-    let mark = |name: &str, percent| (millis(percentile(near, percent)), name.to_owned());
+    let mark = |name: &str, percent| (millis(percentile(near, percent).max(0)), name.to_owned());
     let violations: usize = outcome.groups.iter().map(|group| group.violations).sum();
     Picture {
         title: format!("How soon a session that was ended is refused everywhere: {violations} violations"),
@@ -151,7 +151,10 @@ fn shown(nanoseconds: i64) -> String {
 }
 
 fn three(values: &[i64]) -> Value {
-    let [p50, p99, max] = [50, 99, 100].map(|percent| millis(percentile(values, percent)));
+    // What never happened has no time.
+    let known = |nanoseconds: i64| ![i64::MIN, i64::MAX].contains(&nanoseconds);
+    let [p50, p99, max] =
+        [50, 99, 100].map(|percent| Some(percentile(values, percent)).filter(|value| known(*value)).map(millis));
     json!({ "p50": p50, "p99": p99, "max": max })
 }
 

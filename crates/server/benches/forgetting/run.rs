@@ -53,6 +53,8 @@ pub async fn run(options: &Options) -> Outcome {
     groups.iter_mut().for_each(Group::end);
     let watched: Vec<_> = groups.iter_mut().map(|group| (group.is_cut, group.watched())).collect();
     let (everything, _) = traffic::everything(server.address, &sessions.credentials[0]).await;
+    // What was answered before it was kept would be lost now.
+    ending::last(server.address, &sessions).await;
     server.kill();
     let stream = Traffic { bytes: counting.await.unwrap(), entries: calls.len() };
 
@@ -66,7 +68,7 @@ pub async fn run(options: &Options) -> Outcome {
     Outcome {
         groups: figures.collect(),
         answered_in: calls.iter().enumerate().map(|(at, call)| call.acknowledged - schedule.due(at)).collect(),
-        lost: lost(sessions.ending.iter().map(|session| session.session_id), &place.ended()),
+        lost: lost(sessions.ending.iter().chain([&sessions.last]).map(|session| session.session_id), &place.ended()),
         calls,
         everything,
         stream,

@@ -16,6 +16,8 @@ pub struct Sessions {
     /// Tokens of sessions that stay: one for each account.
     pub staying: Vec<String>,
     pub ending: Vec<Ending>,
+    /// One that nobody watches, for the moment before the server is killed.
+    pub last: Ending,
     /// One credential for each process of verifiers.
     pub credentials: Vec<String>,
 }
@@ -28,7 +30,7 @@ pub struct Ending {
 }
 
 impl Sessions {
-    /// As many as are to be ended, and those that end them.
+    /// As many as are to be ended while they are watched, one more, and those that end them.
     pub async fn make(place: &Place, server: SocketAddr, ending: usize, groups: usize) -> Self {
         let config = place.config();
         let store = place.open();
@@ -40,9 +42,9 @@ impl Sessions {
             assert!(app.store.add_verifier(format!("group-{group}"), hash, app.clock.now()).await.unwrap());
             credentials.push(credential);
         }
-        let mut accounts = JoinSet::new();
-        for account in 0..ending.div_ceil(EACH) {
-            accounts.spawn(open(app.clone(), account, EACH.min(ending - account * EACH)));
+        let (mut accounts, count) = (JoinSet::new(), ending + 1);
+        for account in 0..count.div_ceil(EACH) {
+            accounts.spawn(open(app.clone(), account, EACH.min(count - account * EACH)));
         }
         let mut opened = accounts.join_all().await;
         opened.sort_by_key(|(account, ..)| *account);
@@ -52,16 +54,21 @@ impl Sessions {
             staying.push(first);
             all.extend(others.into_iter().map(|(session_id, token)| Ending { session_id, token, account }));
         }
-        Self { staying, ending: all, credentials }
+        let last = all.pop().expect("there is one more than are to be watched");
+        Self { staying, ending: all, last, credentials }
     }
 
     /// The call that ends the session of this number.
     pub fn request(&self, number: usize) -> Option<String> {
-        let Ending { session_id, account, .. } = self.ending.get(number)?;
+        Some(self.request_for(self.ending.get(number)?))
+    }
+
+    /// The call that ends this one.
+    pub fn request_for(&self, Ending { session_id, account, .. }: &Ending) -> String {
         let token = &self.staying[*account];
-        Some(format!(
+        format!(
             "DELETE /api/v1/sessions/{session_id} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n\r\n"
-        ))
+        )
     }
 }
 

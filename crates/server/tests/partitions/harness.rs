@@ -1,6 +1,9 @@
-//! Runs every scenario as a process of its own, all at once, and says how they ended as `cargo test` does.
+//! Runs every scenario as a process of its own, as many at a time as there are processors, and says how they ended as `cargo test`
+//! does.
 
+use std::num::NonZero;
 use std::process::{Command, ExitCode, Stdio};
+use std::sync::Mutex;
 use std::thread;
 use std::time::Instant;
 
@@ -27,11 +30,8 @@ pub fn run(arguments: &[String]) -> ExitCode {
     }
     let (kind, began) = (Kind::possible(), Instant::now());
     println!("\nrunning {} tests", names.len());
-    let playing: Vec<_> = names.iter().map(|name| (*name, thread::spawn(spawned(name, kind)))).collect();
     let (mut said, mut failed) = (Vec::new(), Vec::new());
-    for (name, player) in playing {
-        let (has_passed, output) = player.join().unwrap();
-        println!("test {name} ... {}", if has_passed { "ok" } else { "FAILED" });
+    for (name, (has_passed, output)) in all(&names, kind) {
         said.extend(output.lines().filter(|line| line.starts_with(SAYS)).map(str::to_owned));
         if !has_passed {
             failed.push(format!("---- {name} ----\n{output}"));
@@ -54,8 +54,24 @@ pub fn run(arguments: &[String]) -> ExitCode {
     if failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
+/// All of them in this order, each as soon as a processor is free for it.
+fn all<'a>(names: &[&'a str], kind: Kind) -> Vec<(&'a str, (bool, String))> {
+    let (next, ended) = (Mutex::new(names.iter()), Mutex::new(Vec::new()));
+    let play = || {
+        // Within the braces the lock is let go before the scenario is played.
+        while let Some(name) = { next.lock().unwrap().next() } {
+            let outcome = spawned(name, kind);
+            println!("test {name} ... {}", if outcome.0 { "ok" } else { "FAILED" });
+            ended.lock().unwrap().push((*name, outcome));
+        }
+    };
+    let processors = thread::available_parallelism().map_or(1, NonZero::get);
+    thread::scope(|scope| (0..processors.min(names.len())).for_each(|_| drop(scope.spawn(play))));
+    ended.into_inner().unwrap()
+}
+
 /// A scenario as a process: whether it passed, and all that it said.
-fn spawned(name: &str, kind: Kind) -> impl FnOnce() -> (bool, String) + Send + 'static {
+fn spawned(name: &str, kind: Kind) -> (bool, String) {
     let own = std::env::current_exe().unwrap();
     let mut command = match kind {
         Kind::Namespaces => {
@@ -66,11 +82,9 @@ fn spawned(name: &str, kind: Kind) -> impl FnOnce() -> (bool, String) + Send + '
         Kind::Wires => Command::new(own),
     };
     command.args(["--scenario", name]).env(Kind::VARIABLE, kind.name()).stdin(Stdio::null());
-    move || {
-        let output = command.output().unwrap();
-        let text = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
-        (output.status.success(), text)
-    }
+    let output = command.output().unwrap();
+    let text = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
+    (output.status.success(), text)
 }
 
 /// How a line begins that a scenario says for the summary.

