@@ -150,19 +150,20 @@ class Following:
         if not is_whole:
             raise _Interrupted("the issuer tells of something that this version does not know; renew this program")
         # Before it is known again, so that nobody is admitted who is then overlooked.
-        self._note_silence(watermark.now_ms)
+        self._note_silence(watermark)
         self._freshness.learn(asked, watermark.age_ms, watermark.now_ms)
         self._ready.set()
 
-    def _note_silence(self, now_ms: int) -> None:
+    def _note_silence(self, watermark: Watermark) -> None:
         """After a long silence something may have been withdrawn and forgotten before it could be heard."""
         view = self.view()
         if view is None or view.age_ms <= _SHORTEST_LIFE:
             return
-        if self._keys is not None:
+        # Not while the silence goes on behind a relay: keys that are fetched then are as doubtful.
+        if self._keys is not None and watermark.age_ms <= _SHORTEST_LIFE:
             self._keys.distrust()
         with self._changed:
-            self._unbroken_since = max(self._unbroken_since, now_ms)
+            self._unbroken_since = max(self._unbroken_since, watermark.now_ms)
             self._changed.notify_all()
 
     def _listen(self) -> bool:

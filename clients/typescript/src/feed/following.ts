@@ -104,8 +104,9 @@ export class Following {
 
   #learn(asked: number, watermark: Watermark): void {
     const before = this.view();
-    // One of them may have been withdrawn meanwhile, and that forgotten: before it is known again.
-    if (before !== undefined && before.age > SHORTEST_LIFE_MS) this.#follower.keys.distrust();
+    // One of them may have been withdrawn meanwhile, and that forgotten: before it is known again. Not while the silence goes on
+    // behind a relay: keys that are fetched then are as doubtful.
+    if (before !== undefined && before.age > SHORTEST_LIFE_MS && watermark.age <= SHORTEST_LIFE_MS) this.#follower.keys.distrust();
     this.#freshness.learn(asked, watermark);
     this.#revoked.expire(this.view()?.now ?? watermark.now);
     // What was withdrawn meanwhile may not matter any more, and so not be told any more.

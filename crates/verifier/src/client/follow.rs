@@ -21,6 +21,7 @@ use crate::clock::millis;
 use crate::feed::Onward;
 use crate::feed::{Frame, Frames, Freshness, Position, View, Watermark};
 use crate::{Checker, Clock};
+use heard::is_short;
 
 /// What is known of the issuer's revocations. Followed by tasks that end when it is dropped.
 pub(super) struct Following {
@@ -159,8 +160,9 @@ impl Following {
         }
         // Before it is known again, so that nobody is admitted who is then overlooked.
         let before = self.freshness.at(asked).map(|view| View { now_ms: watermark.now_ms, ..view });
-        if self.note_silence(before) {
-            // One of them may have been withdrawn meanwhile, and that forgotten.
+        if self.note_silence(before) && is_short(watermark.view()) {
+            // One of them may have been withdrawn meanwhile, and that forgotten. Not while the silence goes on behind a relay:
+            // keys that are fetched then are as doubtful.
             self.keys.distrust();
         }
         self.freshness.learn(asked, watermark.view());

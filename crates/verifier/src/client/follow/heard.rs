@@ -30,11 +30,17 @@ impl Following {
         self.onward.as_ref().map(Onward::feed)
     }
 
+    /// Whether no key can have been withdrawn and that been forgotten, with nothing heard of it here.
+    #[cfg(feature = "serve")]
+    pub(in crate::client) fn hears_of_every_key(&self) -> bool {
+        self.view().is_some_and(is_short)
+    }
+
     /// Tells those who wait for a withdrawal if one may have been missed, because it was forgotten before it could be heard. Whether
     /// that may be.
     pub(super) fn note_silence(&self, view: Option<View>) -> bool {
-        let Some(View { now_ms, age_ms: SHORTEST_LIFE_MISSED.. }) = view else { return false };
-        self.unbroken_since.fetch_max(now_ms, Ordering::AcqRel);
+        let Some(view) = view.filter(|view| !is_short(*view)) else { return false };
+        self.unbroken_since.fetch_max(view.now_ms, Ordering::AcqRel);
         self.withdrawn.send_replace(());
         true
     }
@@ -71,6 +77,11 @@ impl Follower {
         let known = move || freshness.at(clock.passed_ms());
         self.relayed.map(|capacity| Onward::new(capacity, leeway_seconds, &source, known))
     }
+}
+
+/// Whether so little is missing that it will still be told.
+pub(super) fn is_short(silence: View) -> bool {
+    silence.age_ms < SHORTEST_LIFE_MISSED
 }
 
 /// A silence of so many milliseconds may have hidden an entry: an issuer tells of it for the longest life of an access token at least.
