@@ -5,12 +5,13 @@ mod heard;
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
 use std::sync::atomic::AtomicI64;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderValue, StatusCode, Uri};
 use tokio::sync::{Notify, watch};
+use tokio::task::AbortHandle;
 use tokio::time::timeout;
 
 use super::fetch::{Fetch, FetchError, Incoming};
@@ -23,7 +24,7 @@ use crate::feed::{Frame, Frames, Freshness, Position, View, Watermark};
 use crate::{Checker, Clock};
 use heard::is_short;
 
-/// What is known of the issuer's revocations. Followed by tasks that end when it is dropped.
+/// What is known of the issuer's revocations.
 pub(super) struct Following {
     fetch: Fetch,
     endpoint: Uri,
@@ -45,6 +46,15 @@ pub(super) struct Following {
     news: Arc<Notify>,
     /// That something was withdrawn.
     withdrawn: watch::Sender<()>,
+}
+
+/// The tasks that follow, until this is dropped.
+pub(super) struct Tasks([AbortHandle; 2]);
+
+impl Drop for Tasks {
+    fn drop(&mut self) {
+        self.0.iter().for_each(AbortHandle::abort);
+    }
 }
 
 /// What has come in.
@@ -71,14 +81,14 @@ enum Interrupted {
 }
 
 impl Following {
-    /// Learns everything, and goes on learning.
+    /// Learns everything, and goes on learning for as long as the tasks are kept.
     pub(super) async fn begin(
         fetch: Fetch,
         endpoint: Uri,
         follower: Follower,
         clock: Clock,
         keys: Arc<Keys>,
-    ) -> Result<Arc<Self>, ConnectError> {
+    ) -> Result<(Arc<Self>, Tasks), ConnectError> {
         let (freshness, checker) = (Arc::<Freshness>::default(), Arc::clone(keys.checker()));
         let following = Arc::new(Self {
             fetch,
@@ -102,9 +112,9 @@ impl Following {
             Err(Interrupted::Fetch(error)) => return Err(error.into()),
             Err(error) => return Err(ConnectError::Feed(error.to_string())),
         }
-        tokio::spawn(ask_on(Arc::downgrade(&following)));
-        tokio::spawn(listen_on(Arc::downgrade(&following)));
-        Ok(following)
+        let asking = tokio::spawn(ask_on(Arc::clone(&following)));
+        let listening = tokio::spawn(listen_on(Arc::clone(&following)));
+        Ok((following, Tasks([asking.abort_handle(), listening.abort_handle()])))
     }
 
     /// How things stand. Ask before looking at what has been withdrawn.
@@ -270,11 +280,9 @@ pub(super) struct Follower {
     pub(super) relayed: Option<usize>,
 }
 
-/// Asks for as long as anybody needs to know.
-async fn ask_on(following: Weak<Following>) {
+async fn ask_on(this: Arc<Following>) {
     let mut pause = Pause::default();
     loop {
-        let Some(this) = following.upgrade() else { return };
         let wait = match this.ask(Duration::ZERO).await {
             Ok(()) => {
                 pause = Pause::default();
@@ -293,21 +301,17 @@ async fn ask_on(following: Weak<Following>) {
                 pause.next(this.pace())
             }
         };
-        let news = Arc::clone(&this.news);
-        drop(this);
         let soon = async {
-            news.notified().await;
+            this.news.notified().await;
             rest(SOON).await;
         };
         let _ = timeout(wait, soon).await;
     }
 }
 
-/// Listens for as long as anybody needs to know.
-async fn listen_on(following: Weak<Following>) {
+async fn listen_on(this: Arc<Following>) {
     let (mut pause, mut silent) = (Pause::default(), 0);
     loop {
-        let Some(this) = following.upgrade() else { return };
         if silent >= SILENT_STREAMS {
             // Something on the way holds streams back. Questions that wait are as quick; they only cost more.
             silent = 0;
@@ -329,9 +333,7 @@ async fn listen_on(following: Weak<Following>) {
             }
             Err(error) => tracing::debug!(%error, "there is no stream of revocations"),
         }
-        let wait = pause.next(this.pace());
-        drop(this);
-        rest(wait).await;
+        rest(pause.next(this.pace())).await;
     }
 }
 

@@ -212,7 +212,7 @@ async fn a_withdrawn_key_counts_for_nothing_although_the_issuer_tells_of_it_no_m
     let verifier = scene.verifier().await;
     assert!(verifier.verify(&scene.token()).await.is_ok());
     let relay = verifier.relay().unwrap();
-    assert!(relay.keys().await.is_none_or(|keys| !keys.is_empty()));
+    assert!(relay.keys().await.is_some());
     let kid = token::inspect(&scene.token()).unwrap().header["kid"].as_str().unwrap().to_owned();
     scene.tell(&[Frame::Entry(Revocation::Key { kid, keep_until: START + 990_000 })], 0, START);
     until(async || verifier.verify(&scene.token()).await.is_err()).await;
@@ -242,6 +242,47 @@ async fn after_a_silence_in_which_a_key_may_have_been_withdrawn_and_forgotten_ke
     scene.clock.advance(Duration::from_secs(5));
     scene.tell(&[], 0, START + 1_005_000);
     until(async || verifier.verify(&scene.token()).await.is_ok()).await;
+}
+
+#[tokio::test]
+async fn a_relay_that_was_cut_off_hands_out_no_keys_before_it_hears_again_what_was_withdrawn() {
+    let scene = Scene::set().await;
+    let relay = scene.verifier().await.relay().unwrap();
+    assert!(relay.keys().await.is_some());
+    scene.is_silent();
+    scene.clock.advance(Duration::from_secs(1_000));
+    assert!(relay.keys().await.is_none(), "they were just fetched, but one may have been withdrawn and that forgotten");
+    scene.tell(&[], 0, START + 1_000_000);
+    until(async || relay.keys().await.is_some()).await;
+}
+
+#[tokio::test]
+async fn behind_a_relay_that_is_itself_cut_off_keys_are_fetched_once_when_it_hears_again() {
+    let scene = Scene::set().await;
+    let verifier = scene.verifier().await;
+    scene.clock.advance(Duration::from_secs(1_000));
+    scene.tell(&[], 1_000_000, START + 1_000_000);
+    let asked = scene.odd.asked.load(Ordering::Acquire);
+    until(async || scene.odd.asked.load(Ordering::Acquire) > asked + 6).await;
+    scene.has_keys.store(false, Ordering::Release);
+    let code = verifier.verify(&scene.token()).await.unwrap_err().code();
+    assert_eq!(code, "stale", "the keys are no more doubtful than before");
+    scene.tell(&[], 0, START + 1_000_000);
+    until(async || verifier.age().unwrap() < Duration::from_secs(1)).await;
+    assert_eq!(verifier.verify(&scene.token()).await.unwrap_err().code(), "unavailable");
+}
+
+#[tokio::test]
+async fn a_verifier_that_is_dropped_asks_nothing_more() {
+    let scene = Scene::set().await;
+    let verifier = scene.verifier().await;
+    let asked = || scene.odd.asked.load(Ordering::Acquire);
+    until(async || asked() > 20).await;
+    drop(verifier);
+    let under_way = 2;
+    let last = asked() + under_way;
+    let goes_on = tokio::time::timeout(Duration::from_secs(1), until(async || asked() > last)).await;
+    assert!(goes_on.is_err(), "{} more", asked() - last);
 }
 
 #[tokio::test]
