@@ -123,8 +123,8 @@ impl Connect {
         self
     }
 
-    /// Keeps what was withdrawn so that [`Verifier::relay`] can serve it on: so many entries at most, about 200 bytes each. Beyond
-    /// them those who follow refuse more than they would have to. Only while [following](Self::follow).
+    /// Keeps what was withdrawn so that [`Verifier::relay`] can serve it on: so many sessions and users at most, about 200 bytes
+    /// each. Beyond them those who follow refuse more than they would have to, and at more than one logout within the leeway everybody. Only while [following](Self::follow).
     #[cfg(feature = "serve")]
     pub fn keep_for_relay(mut self, entries: usize) -> Self {
         self.relayed = Some(entries);
