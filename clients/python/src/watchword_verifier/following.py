@@ -276,6 +276,8 @@ class Following:
             while not self._stop.is_set() and time.monotonic() < until:
                 try:
                     self._ask(channel, self._pace)
+                    # Of two relays under one name each answers with everything, at once, to a position of the other.
+                    self._stop.wait(_SOON)
                 except Exception as error:
                     self._stop.wait(pause.after(error, self._pace))
 

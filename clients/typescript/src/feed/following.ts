@@ -224,7 +224,8 @@ export class Following {
   async #askWaiting(): Promise<void> {
     const [pause, until] = [new Pause(), this.#clock.passed() + WITHOUT_STREAM_MS];
     while (!this.#end.signal.aborted && this.#clock.passed() < until) {
-      await rest(await this.#askAgain(pause, this.#pace, 0), this.#end.signal);
+      // Of two relays under one name each answers with everything, at once, to a position of the other.
+      await rest(await this.#askAgain(pause, this.#pace, SOON_MS), this.#end.signal);
     }
   }
 

@@ -6,7 +6,7 @@ use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
 use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::{HeaderValue, StatusCode, Uri};
@@ -63,6 +63,14 @@ struct Applied {
     is_whole: bool,
     /// Whether something was withdrawn.
     is_news: bool,
+    /// Whether that was not known yet.
+    is_new: bool,
+}
+
+impl Default for Applied {
+    fn default() -> Self {
+        Self { is_whole: true, is_news: false, is_new: false }
+    }
 }
 
 /// Why following goes on with a pause.
@@ -72,8 +80,6 @@ enum Interrupted {
     Fetch(#[from] FetchError),
     #[error("the answer was cut off")]
     CutOff,
-    #[error("the answer took too long")]
-    Slow,
     #[error("the answer is longer than {} MB", MAX_BYTES >> 20)]
     TooLong,
     #[error("the issuer tells of something that this version does not know; renew this program")]
@@ -108,8 +114,13 @@ impl Following {
             withdrawn: watch::Sender::new(()),
         });
         match following.ask(Duration::ZERO).await {
-            Ok(()) => {}
+            Ok(_) => {}
             Err(Interrupted::Fetch(error)) => return Err(error.into()),
+            // It may be whole the next time.
+            Err(error @ Interrupted::CutOff) => {
+                let (uri, why) = (following.endpoint.clone(), error.to_string());
+                return Err(FetchError::Unreachable { uri, why }.into());
+            }
             Err(error) => return Err(ConnectError::Feed(error.to_string())),
         }
         let asking = tokio::spawn(ask_on(Arc::clone(&following)));
@@ -138,19 +149,21 @@ impl Following {
         self.withdrawn.subscribe()
     }
 
-    /// Asks what is new; for up to `wait` the answer may be held back.
-    async fn ask(&self, wait: Duration) -> Result<(), Interrupted> {
-        // One that takes longer proves less than the next one could. The first has more to bring.
-        let patience = if self.has_position() { self.pace() } else { PATIENCE };
-        match timeout(patience + wait, self.ask_whole(wait, patience)).await {
+    /// Asks what is new; for up to `wait` the answer may be held back. Whether anything in it was new.
+    async fn ask(&self, wait: Duration) -> Result<bool, Interrupted> {
+        match timeout(LONGEST + wait, self.ask_whole(wait)).await {
             Ok(outcome) => outcome,
-            Err(_) if self.has_position() => Err(Interrupted::Slow),
-            Err(_) => Err(Interrupted::CutOff),
+            Err(_) => {
+                let (uri, seconds) = (self.endpoint.clone(), LONGEST.as_secs());
+                Err(FetchError::Slow { uri, seconds }.into())
+            }
         }
     }
 
-    async fn ask_whole(&self, wait: Duration, patience: Duration) -> Result<(), Interrupted> {
+    async fn ask_whole(&self, wait: Duration) -> Result<bool, Interrupted> {
         let asked = self.clock.passed_ms();
+        // An answer that goes on is not given up: another would be as long, and how long it takes counts as age.
+        let patience = if self.has_position() { self.pace() } else { PATIENCE };
         let uri = self.uri("", wait);
         let mut answer = self.open(&uri, patience + wait).await?;
         let mut bytes = Vec::new();
@@ -163,7 +176,7 @@ impl Following {
         let mut frames = Frames::default();
         frames.push(&bytes);
         let watermark = last_watermark(&bytes).ok_or(Interrupted::CutOff)?;
-        let mut applied = Applied { is_whole: true, is_news: false };
+        let mut applied = Applied::default();
         self.apply(&mut frames, watermark.now_ms, &mut applied);
         if !applied.is_whole {
             return Err(Interrupted::Unknown);
@@ -176,14 +189,31 @@ impl Following {
             self.keys.distrust();
         }
         self.freshness.learn(asked, watermark.view());
-        Ok(())
+        Ok(applied.is_new)
+    }
+
+    /// Asks with `wait` for some minutes.
+    async fn ask_waiting(&self, pause: &mut Pause) {
+        let until = self.clock.passed_ms() + millis(WITHOUT_STREAM);
+        while self.clock.passed_ms() < until {
+            let begun = Instant::now();
+            match self.ask(self.pace()).await {
+                Ok(is_new) => {
+                    *pause = Pause::default();
+                    // Of two relays under one name each answers with everything, at once, to a position of the other.
+                    let left = self.pace().saturating_sub(begun.elapsed());
+                    rest(if is_new { left.min(SOON) } else { left }).await;
+                }
+                Err(_) => rest(pause.next(self.pace())).await,
+            }
+        }
     }
 
     /// Listens to one stream until it ends; whether it said anything.
     async fn listen(&self) -> Result<bool, Interrupted> {
         let mut stream = self.open(&self.uri("/stream", Duration::ZERO), PATIENCE).await?;
         let (mut frames, mut has_spoken) = (Frames::default(), false);
-        let mut applied = Applied { is_whole: true, is_news: false };
+        let mut applied = Applied::default();
         loop {
             let part: Option<Bytes> = match stream.next(QUIET).await {
                 Ok(part) => part,
@@ -209,6 +239,7 @@ impl Following {
         while let Some(frame) = frames.next(now) {
             match frame {
                 Frame::Entry(mut revocation) => {
+                    applied.is_new |= !self.is_known(&revocation);
                     self.outlive_keys(&mut revocation, now);
                     self.checker.revoked().insert(&revocation, now);
                     applied.is_news = true;
@@ -284,7 +315,7 @@ async fn ask_on(this: Arc<Following>) {
     let mut pause = Pause::default();
     loop {
         let wait = match this.ask(Duration::ZERO).await {
-            Ok(()) => {
+            Ok(_) => {
                 pause = Pause::default();
                 if let Some(View { now_ms, .. }) = this.view() {
                     this.checker.revoked().expire(now_ms);
@@ -316,13 +347,7 @@ async fn listen_on(this: Arc<Following>) {
             // Something on the way holds streams back. Questions that wait are as quick; they only cost more.
             silent = 0;
             tracing::info!("streams are held back on the way to the issuer; it is asked more often instead");
-            let until = this.clock.passed_ms() + millis(WITHOUT_STREAM);
-            while this.clock.passed_ms() < until {
-                match this.ask(this.pace()).await {
-                    Ok(()) => pause = Pause::default(),
-                    Err(_) => rest(pause.next(this.pace())).await,
-                }
-            }
+            this.ask_waiting(&mut pause).await;
         }
         match this.listen().await {
             Ok(true) => (pause, silent) = (Pause::default(), 0),
@@ -369,9 +394,12 @@ fn last_watermark(bytes: &[u8]) -> Option<Watermark> {
     }
 }
 
-/// How long an answer may be silent, and a stream, which speaks once a second.
+/// How long the first answer may be silent, and a stream, which speaks once a second.
 const PATIENCE: Duration = Duration::from_secs(5);
 const QUIET: Duration = Duration::from_secs(3);
+
+/// How long an answer may take in all.
+const LONGEST: Duration = Duration::from_mins(2);
 
 /// How soon news on a stream is acknowledged.
 const SOON: Duration = Duration::from_millis(50);

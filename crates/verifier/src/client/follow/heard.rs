@@ -45,12 +45,28 @@ impl Following {
         true
     }
 
+    /// Whether what an entry refuses is refused already.
+    pub(super) fn is_known(&self, revocation: &Revocation) -> bool {
+        let nobody = Marks { sid: [0; 16], user: None, uep: u64::MAX, rat: i64::MAX, kid: None, client_id: None };
+        let marks = match revocation {
+            Revocation::Session { sid, .. } => Marks { sid: *sid, ..nobody },
+            Revocation::Epoch { user, epoch, .. } => {
+                Marks { user: Some(*user), uep: epoch.saturating_sub(1), ..nobody }
+            }
+            Revocation::Key { kid, .. } => Marks { kid: Some(kid), ..nobody },
+            Revocation::Everybody { read_until, .. } => Marks { rat: *read_until, ..nobody },
+            Revocation::Client { client_id, read_until, .. } => {
+                Marks { rat: *read_until, client_id: Some(client_id), ..nobody }
+            }
+        };
+        self.checker.revoked().is_revoked(&marks)
+    }
+
     /// Keeps an entry about a key for as long as keys are used that were fetched before it was heard, even by way of others.
     pub(super) fn outlive_keys(&self, revocation: &mut Revocation, now: i64) {
-        if let Revocation::Key { kid, keep_until } = revocation {
-            let nobody =
-                Marks { sid: [0; 16], user: None, uep: u64::MAX, rat: i64::MAX, kid: Some(kid), client_id: None };
-            if !self.checker.revoked().is_revoked(&nobody) {
+        let is_known = self.is_known(revocation);
+        if let Revocation::Key { keep_until, .. } = revocation {
+            if !is_known {
                 self.keys.note_withdrawal();
             }
             *keep_until = (*keep_until).max(now.saturating_add(self.keys.longest_use_ms()));
