@@ -224,7 +224,9 @@ class Following:
         # No cache on the way may answer for the issuer.
         fresh = secrets.token_hex(8)
         wait_ms = round(wait * 1_000)
-        url = f"{self._endpoint}{suffix}?wait={wait_ms}&bound={self.bound_ms}&fresh={fresh}&name={self._name}"
+        url = f"{self._endpoint}{suffix}?wait={wait_ms}&fresh={fresh}&name={self._name}"
+        if self.bound_ms != _USUAL_BOUND:
+            url += f"&bound={self.bound_ms}"
         return url if self._position is None else f"{url}&position={self._position}"
 
     def _ask_on(self) -> None:
@@ -306,6 +308,9 @@ def _name_of_process(name: str | None) -> str:
 
 # An entry is told of for at least so many milliseconds: the longest life of an access token.
 _SHORTEST_LIFE = 900_000
+
+# The bound of whoever does not say, in milliseconds.
+_USUAL_BOUND = 5_000
 
 _CREDENTIAL = re.compile(r"[!-~]{1,512}")
 _NAME = re.compile(r"[A-Za-z0-9\-._]{1,64}")

@@ -186,7 +186,8 @@ export class Following {
     // No cache on the way may answer for the issuer.
     url.searchParams.set("fresh", Math.random().toString(36).slice(2));
     if (suffix === "") url.searchParams.set("wait", String(Math.floor(waitMs)));
-    url.searchParams.set("bound", String(Math.floor(this.#follower.boundMs)));
+    const bound = Math.floor(this.#follower.boundMs);
+    if (bound !== USUAL_BOUND_MS) url.searchParams.set("bound", String(bound));
     if (name !== undefined) url.searchParams.set("name", name);
     if (this.#position !== undefined) url.searchParams.set("position", this.#position);
     const headers = { authorization: `Bearer ${credential}` };
@@ -283,6 +284,9 @@ const WITHOUT_STREAM_MS = 5 * 60_000;
 
 /** The longest `Retry-After` that is heeded. */
 const MOST_DEMANDED_MS = 60_000;
+
+/** The bound of whoever does not say. */
+const USUAL_BOUND_MS = 5_000;
 
 /** An entry is told of for at least so long: the longest life of an access token. */
 const SHORTEST_LIFE_MS = 900_000;

@@ -276,8 +276,10 @@ impl Following {
     fn uri(&self, suffix: &str, wait: Duration) -> String {
         // No cache on the way may answer for the issuer.
         let fresh = RandomState::new().build_hasher().finish();
-        let (wait, bound) = (wait.as_millis(), self.bound);
-        let mut uri = format!("{}{suffix}?wait={wait}&bound={bound}&fresh={fresh:x}", self.endpoint);
+        let mut uri = format!("{}{suffix}?wait={}&fresh={fresh:x}", self.endpoint, wait.as_millis());
+        if self.bound != USUAL_BOUND {
+            uri.push_str(&format!("&bound={}", self.bound));
+        }
         if let Some(name) = &self.name {
             uri.push_str("&name=");
             uri.push_str(name);
@@ -397,6 +399,9 @@ fn last_watermark(bytes: &[u8]) -> Option<Watermark> {
 /// How long the first answer may be silent, and a stream, which speaks once a second.
 const PATIENCE: Duration = Duration::from_secs(5);
 const QUIET: Duration = Duration::from_secs(3);
+
+/// The bound, in milliseconds, of whoever does not say.
+const USUAL_BOUND: i64 = 5_000;
 
 /// How long an answer may take in all.
 const LONGEST: Duration = Duration::from_mins(2);
