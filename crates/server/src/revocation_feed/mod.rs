@@ -48,7 +48,7 @@ type Answer<T> = ([(HeaderName, &'static str); 1], T);
     security(("verifier" = [])),
     responses(
         (status = 200, description = "Frames", content_type = "application/vnd.watchword.revocations"),
-        (status = 400, description = "A parameter is none", body = Problem, content_type = "application/problem+json"),
+        (status = 400, description = "A parameter has a value that it cannot have", body = Problem, content_type = "application/problem+json"),
         (status = 401, description = "Not the credential of a verifier", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "This node does not know enough itself, or is sending as many long answers as it may", body = Problem, content_type = "application/problem+json"),
     ))]
@@ -69,7 +69,7 @@ pub async fn ask(follower: Follower, InQuery(question): InQuery<Question>, app: 
     security(("verifier" = [])),
     responses(
         (status = 200, description = "Frames", content_type = "application/vnd.watchword.revocations"),
-        (status = 400, description = "A parameter is none", body = Problem, content_type = "application/problem+json"),
+        (status = 400, description = "A parameter has a value that it cannot have", body = Problem, content_type = "application/problem+json"),
         (status = 401, description = "Not the credential of a verifier", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "This node does not know enough itself, or is sending as many long answers as it may", body = Problem, content_type = "application/problem+json"),
     ))]
