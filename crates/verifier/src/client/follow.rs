@@ -151,13 +151,8 @@ impl Following {
 
     /// Asks what is new; for up to `wait` the answer may be held back. Whether anything in it was new.
     async fn ask(&self, wait: Duration) -> Result<bool, Interrupted> {
-        match timeout(LONGEST + wait, self.ask_whole(wait)).await {
-            Ok(outcome) => outcome,
-            Err(_) => {
-                let (uri, seconds) = (self.endpoint.clone(), LONGEST.as_secs());
-                Err(FetchError::Slow { uri, seconds }.into())
-            }
-        }
+        let slow = |_| FetchError::Slow { uri: self.endpoint.clone(), seconds: LONGEST.as_secs() };
+        timeout(LONGEST + wait, self.ask_whole(wait)).await.map_err(slow)?
     }
 
     async fn ask_whole(&self, wait: Duration) -> Result<bool, Interrupted> {
@@ -276,10 +271,8 @@ impl Following {
     fn uri(&self, suffix: &str, wait: Duration) -> String {
         // No cache on the way may answer for the issuer.
         let fresh = RandomState::new().build_hasher().finish();
-        let mut uri = format!("{}{suffix}?wait={}&fresh={fresh:x}", self.endpoint, wait.as_millis());
-        if self.bound != USUAL_BOUND {
-            uri.push_str(&format!("&bound={}", self.bound));
-        }
+        let bound = if self.bound == USUAL_BOUND { String::new() } else { format!("&bound={}", self.bound) };
+        let mut uri = format!("{}{suffix}?wait={}&fresh={fresh:x}{bound}", self.endpoint, wait.as_millis());
         if let Some(name) = &self.name {
             uri.push_str("&name=");
             uri.push_str(name);
