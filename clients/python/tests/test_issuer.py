@@ -279,6 +279,38 @@ def test_after_a_silence_that_may_have_hidden_something_keys_are_fetched_and_who
     follower.stop()
 
 
+def test_behind_a_relay_that_is_itself_cut_off_keys_are_doubted_once_it_hears_again(issuer):
+    clock, fetch = Moved(), Fetch(origin_of(issuer.url))
+    keys = Keys(fetch, f"{issuer.url}/jwks", clock, 3_600)
+    age = [0]
+    issuer.answers["/revocations"] = lambda query: (200, {}, watermark(age=age[0]))
+    follower = Following(fetch, f"{issuer.url}/revocations", "wwv_x", None, 0.06, clock, Revoked(), keys)
+    follower.begin()
+    age[0], doubted = 1_000_000, []
+    keys.distrust = lambda: doubted.append(age[0])
+
+    def several_more():
+        before = issuer.asked["/revocations"]
+        issuer.wait_until(lambda: issuer.asked["/revocations"] > before + 4)
+
+    # What was answered before is none of this silence.
+    several_more()
+    clock.by = 1_000_000
+    several_more()
+    assert doubted == []
+    age[0] = 0
+    issuer.wait_until(lambda: doubted)
+    follower.stop()
+    assert set(doubted) == {0}
+
+
+def test_the_usual_bound_is_not_sent(issuer):
+    for bound, sent in ((5, None), (7, "7000")):
+        del issuer.queries[:]
+        with connect(issuer, follow="wwv_x", bound=bound):
+            assert {query.get("bound") for path, query in issuer.queries if path == "/revocations"} == {sent}
+
+
 def test_time_passes_as_either_clock_says():
     clock = Moved()
     begun = clock.passed_ms()

@@ -150,19 +150,20 @@ class Following:
         if not is_whole:
             raise _Interrupted("the issuer tells of something that this version does not know; renew this program")
         # Before it is known again, so that nobody is admitted who is then overlooked.
-        self._note_silence(watermark.now_ms)
+        self._note_silence(watermark)
         self._freshness.learn(asked, watermark.age_ms, watermark.now_ms)
         self._ready.set()
 
-    def _note_silence(self, now_ms: int) -> None:
+    def _note_silence(self, watermark: Watermark) -> None:
         """After a long silence something may have been withdrawn and forgotten before it could be heard."""
         view = self.view()
         if view is None or view.age_ms <= _SHORTEST_LIFE:
             return
-        if self._keys is not None:
+        # Not while the silence goes on behind a relay: keys that are fetched then are as doubtful.
+        if self._keys is not None and watermark.age_ms <= _SHORTEST_LIFE:
             self._keys.distrust()
         with self._changed:
-            self._unbroken_since = max(self._unbroken_since, now_ms)
+            self._unbroken_since = max(self._unbroken_since, watermark.now_ms)
             self._changed.notify_all()
 
     def _listen(self) -> bool:
@@ -223,7 +224,9 @@ class Following:
         # No cache on the way may answer for the issuer.
         fresh = secrets.token_hex(8)
         wait_ms = round(wait * 1_000)
-        url = f"{self._endpoint}{suffix}?wait={wait_ms}&bound={self.bound_ms}&fresh={fresh}&name={self._name}"
+        url = f"{self._endpoint}{suffix}?wait={wait_ms}&fresh={fresh}&name={self._name}"
+        if self.bound_ms != _USUAL_BOUND:
+            url += f"&bound={self.bound_ms}"
         return url if self._position is None else f"{url}&position={self._position}"
 
     def _ask_on(self) -> None:
@@ -275,6 +278,8 @@ class Following:
             while not self._stop.is_set() and time.monotonic() < until:
                 try:
                     self._ask(channel, self._pace)
+                    # Of two relays under one name each answers with everything, at once, to a position of the other.
+                    self._stop.wait(_SOON)
                 except Exception as error:
                     self._stop.wait(pause.after(error, self._pace))
 
@@ -303,6 +308,9 @@ def _name_of_process(name: str | None) -> str:
 
 # An entry is told of for at least so many milliseconds: the longest life of an access token.
 _SHORTEST_LIFE = 900_000
+
+# The bound of whoever does not say, in milliseconds.
+_USUAL_BOUND = 5_000
 
 _CREDENTIAL = re.compile(r"[!-~]{1,512}")
 _NAME = re.compile(r"[A-Za-z0-9\-._]{1,64}")

@@ -104,8 +104,9 @@ export class Following {
 
   #learn(asked: number, watermark: Watermark): void {
     const before = this.view();
-    // One of them may have been withdrawn meanwhile, and that forgotten: before it is known again.
-    if (before !== undefined && before.age > SHORTEST_LIFE_MS) this.#follower.keys.distrust();
+    // One of them may have been withdrawn meanwhile, and that forgotten: before it is known again. Not while the silence goes on
+    // behind a relay: keys that are fetched then are as doubtful.
+    if (before !== undefined && before.age > SHORTEST_LIFE_MS && watermark.age <= SHORTEST_LIFE_MS) this.#follower.keys.distrust();
     this.#freshness.learn(asked, watermark);
     this.#revoked.expire(this.view()?.now ?? watermark.now);
     // What was withdrawn meanwhile may not matter any more, and so not be told any more.
@@ -185,7 +186,8 @@ export class Following {
     // No cache on the way may answer for the issuer.
     url.searchParams.set("fresh", Math.random().toString(36).slice(2));
     if (suffix === "") url.searchParams.set("wait", String(Math.floor(waitMs)));
-    url.searchParams.set("bound", String(Math.floor(this.#follower.boundMs)));
+    const bound = Math.floor(this.#follower.boundMs);
+    if (bound !== USUAL_BOUND_MS) url.searchParams.set("bound", String(bound));
     if (name !== undefined) url.searchParams.set("name", name);
     if (this.#position !== undefined) url.searchParams.set("position", this.#position);
     const headers = { authorization: `Bearer ${credential}` };
@@ -223,7 +225,8 @@ export class Following {
   async #askWaiting(): Promise<void> {
     const [pause, until] = [new Pause(), this.#clock.passed() + WITHOUT_STREAM_MS];
     while (!this.#end.signal.aborted && this.#clock.passed() < until) {
-      await rest(await this.#askAgain(pause, this.#pace, 0), this.#end.signal);
+      // Of two relays under one name each answers with everything, at once, to a position of the other.
+      await rest(await this.#askAgain(pause, this.#pace, SOON_MS), this.#end.signal);
     }
   }
 
@@ -281,6 +284,9 @@ const WITHOUT_STREAM_MS = 5 * 60_000;
 
 /** The longest `Retry-After` that is heeded. */
 const MOST_DEMANDED_MS = 60_000;
+
+/** The bound of whoever does not say. */
+const USUAL_BOUND_MS = 5_000;
 
 /** An entry is told of for at least so long: the longest life of an access token. */
 const SHORTEST_LIFE_MS = 900_000;

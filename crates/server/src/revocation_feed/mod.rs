@@ -19,10 +19,9 @@ use crate::traffic;
 
 pub use credential::{Follower, is_name, new_credential};
 
-/// What is asked.
+/// What is asked. A parameter of a later version is left alone: none can make an answer prove more.
 #[derive(Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
-#[serde(deny_unknown_fields)]
 pub struct Question {
     /// That of the last watermark. Without it, everything is answered.
     position: Option<String>,
@@ -49,7 +48,7 @@ type Answer<T> = ([(HeaderName, &'static str); 1], T);
     security(("verifier" = [])),
     responses(
         (status = 200, description = "Frames", content_type = "application/vnd.watchword.revocations"),
-        (status = 400, description = "A parameter is none", body = Problem, content_type = "application/problem+json"),
+        (status = 400, description = "A parameter has a value that it cannot have", body = Problem, content_type = "application/problem+json"),
         (status = 401, description = "Not the credential of a verifier", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "This node does not know enough itself, or is sending as many long answers as it may", body = Problem, content_type = "application/problem+json"),
     ))]
@@ -58,7 +57,7 @@ pub async fn ask(follower: Follower, InQuery(question): InQuery<Question>, app: 
     let asked = Asked { name, position: position.clone(), bound };
     app.listeners.heard(asked, app.memory.feed().log(), app.clock.now());
     let feed = app.memory.feed();
-    let long = app.traffic.admit(feed.log(), position.as_ref())?;
+    let long = app.traffic.admit(feed, position.as_ref())?;
     let answer = feed.answer(position.as_ref(), wait).await.ok_or(NOT_READY)?;
     Ok(([FRAMES], app.traffic.answer(answer.bytes, long)))
 }
@@ -70,7 +69,7 @@ pub async fn ask(follower: Follower, InQuery(question): InQuery<Question>, app: 
     security(("verifier" = [])),
     responses(
         (status = 200, description = "Frames", content_type = "application/vnd.watchword.revocations"),
-        (status = 400, description = "A parameter is none", body = Problem, content_type = "application/problem+json"),
+        (status = 400, description = "A parameter has a value that it cannot have", body = Problem, content_type = "application/problem+json"),
         (status = 401, description = "Not the credential of a verifier", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "This node does not know enough itself, or is sending as many long answers as it may", body = Problem, content_type = "application/problem+json"),
     ))]
@@ -86,7 +85,7 @@ pub async fn stream(
         return Err(NOT_READY);
     }
     let feed = app.memory.feed();
-    let long = app.traffic.admit(feed.log(), position.as_ref())?;
+    let long = app.traffic.admit(feed, position.as_ref())?;
     let frames = feed.clone().stream(position, STREAM_LIFETIME);
     Ok(([FRAMES], traffic::stream(&app.traffic, frames, long)))
 }

@@ -201,11 +201,18 @@ async fn what_cannot_be_asked_is_refused_with_words() {
     let server = TestServer::start().await;
     let follower = Follower::of(&server).await;
     let long = "a".repeat(2_049);
-    for query in
-        ["position=", "position=a%20b", &format!("position={long}"), "wait=25001", "wait=x", "name=a%2Fb", "other=1"]
-    {
+    for query in ["position=", "position=a%20b", &format!("position={long}"), "wait=25001", "wait=x", "name=a%2Fb"] {
         let response = follower.send(&format!("/revocations?{query}")).await;
         assert_eq!(response.status(), StatusCode::BAD_REQUEST, "{query}");
+    }
+}
+
+#[tokio::test]
+async fn a_parameter_of_a_later_version_is_ignored() {
+    let server = TestServer::start().await;
+    let follower = Follower::of(&server).await;
+    for question in ["/revocations?later=1", "/revocations/stream?later=1"] {
+        assert_eq!(follower.send(question).await.status(), StatusCode::OK, "{question}");
     }
 }
 

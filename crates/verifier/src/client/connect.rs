@@ -123,8 +123,8 @@ impl Connect {
         self
     }
 
-    /// Keeps what was withdrawn so that [`Verifier::relay`] can serve it on: so many entries at most, about 200 bytes each. Beyond
-    /// them those who follow refuse more than they would have to. Only while [following](Self::follow).
+    /// Keeps what was withdrawn so that [`Verifier::relay`] can serve it on: so many sessions and users at most, about 200 bytes
+    /// each. Beyond them those who follow refuse more than they would have to, and at more than one logout within the leeway everybody. Only while [following](Self::follow).
     #[cfg(feature = "serve")]
     pub fn keep_for_relay(mut self, entries: usize) -> Self {
         self.relayed = Some(entries);
@@ -196,8 +196,8 @@ impl Connect {
         let expect = Expectation::new(self.profile, &*self.issuer, &*audience).with_leeway_seconds(self.leeway_seconds);
         let checker = |keys| Checker::new(expect, keys, self.cached_tokens);
         let keys = Keys::first(fetch.clone(), jwks_uri, self.clock.clone(), self.keys_stale, checker).await?;
-        let following = match self.follower()? {
-            None => None,
+        let (following, tasks) = match self.follower()? {
+            None => (None, None),
             Some(follower) => {
                 let (fetch, revocations) = match relay {
                     Some(relay) => (relay.fetch, Some(relay.endpoint)),
@@ -206,7 +206,9 @@ impl Connect {
                 let endpoint = revocations
                     .ok_or_else(|| ConnectError::Feed("it is of a version that does not tell of them".to_owned()))?;
                 keys.are_followed();
-                Some(Following::begin(fetch, endpoint, follower, self.clock.clone(), Arc::clone(&keys)).await?)
+                let begun = Following::begin(fetch, endpoint, follower, self.clock.clone(), Arc::clone(&keys));
+                let (following, tasks) = begun.await?;
+                (Some(following), Some(tasks))
             }
         };
         let names = (self.issuer.clone(), audience);
@@ -217,6 +219,7 @@ impl Connect {
             keys,
             sessions,
             following,
+            _tasks: tasks,
             admitted_stale: AtomicU64::new(0),
             clock: self.clock.clone(),
             issuer: self.issuer.clone(),

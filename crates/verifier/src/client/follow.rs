@@ -5,12 +5,13 @@ mod heard;
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
 use std::sync::atomic::AtomicI64;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::{HeaderValue, StatusCode, Uri};
 use tokio::sync::{Notify, watch};
+use tokio::task::AbortHandle;
 use tokio::time::timeout;
 
 use super::fetch::{Fetch, FetchError, Incoming};
@@ -21,8 +22,9 @@ use crate::clock::millis;
 use crate::feed::Onward;
 use crate::feed::{Frame, Frames, Freshness, Position, View, Watermark};
 use crate::{Checker, Clock};
+use heard::is_short;
 
-/// What is known of the issuer's revocations. Followed by tasks that end when it is dropped.
+/// What is known of the issuer's revocations.
 pub(super) struct Following {
     fetch: Fetch,
     endpoint: Uri,
@@ -46,12 +48,29 @@ pub(super) struct Following {
     withdrawn: watch::Sender<()>,
 }
 
+/// The tasks that follow, until this is dropped.
+pub(super) struct Tasks([AbortHandle; 2]);
+
+impl Drop for Tasks {
+    fn drop(&mut self) {
+        self.0.iter().for_each(AbortHandle::abort);
+    }
+}
+
 /// What has come in.
 struct Applied {
     /// Whether all of it was understood.
     is_whole: bool,
     /// Whether something was withdrawn.
     is_news: bool,
+    /// Whether that was not known yet.
+    is_new: bool,
+}
+
+impl Default for Applied {
+    fn default() -> Self {
+        Self { is_whole: true, is_news: false, is_new: false }
+    }
 }
 
 /// Why following goes on with a pause.
@@ -61,8 +80,6 @@ enum Interrupted {
     Fetch(#[from] FetchError),
     #[error("the answer was cut off")]
     CutOff,
-    #[error("the answer took too long")]
-    Slow,
     #[error("the answer is longer than {} MB", MAX_BYTES >> 20)]
     TooLong,
     #[error("the issuer tells of something that this version does not know; renew this program")]
@@ -70,14 +87,14 @@ enum Interrupted {
 }
 
 impl Following {
-    /// Learns everything, and goes on learning.
+    /// Learns everything, and goes on learning for as long as the tasks are kept.
     pub(super) async fn begin(
         fetch: Fetch,
         endpoint: Uri,
         follower: Follower,
         clock: Clock,
         keys: Arc<Keys>,
-    ) -> Result<Arc<Self>, ConnectError> {
+    ) -> Result<(Arc<Self>, Tasks), ConnectError> {
         let (freshness, checker) = (Arc::<Freshness>::default(), Arc::clone(keys.checker()));
         let following = Arc::new(Self {
             fetch,
@@ -97,13 +114,18 @@ impl Following {
             withdrawn: watch::Sender::new(()),
         });
         match following.ask(Duration::ZERO).await {
-            Ok(()) => {}
+            Ok(_) => {}
             Err(Interrupted::Fetch(error)) => return Err(error.into()),
+            // It may be whole the next time.
+            Err(error @ Interrupted::CutOff) => {
+                let (uri, why) = (following.endpoint.clone(), error.to_string());
+                return Err(FetchError::Unreachable { uri, why }.into());
+            }
             Err(error) => return Err(ConnectError::Feed(error.to_string())),
         }
-        tokio::spawn(ask_on(Arc::downgrade(&following)));
-        tokio::spawn(listen_on(Arc::downgrade(&following)));
-        Ok(following)
+        let asking = tokio::spawn(ask_on(Arc::clone(&following)));
+        let listening = tokio::spawn(listen_on(Arc::clone(&following)));
+        Ok((following, Tasks([asking.abort_handle(), listening.abort_handle()])))
     }
 
     /// How things stand. Ask before looking at what has been withdrawn.
@@ -127,19 +149,16 @@ impl Following {
         self.withdrawn.subscribe()
     }
 
-    /// Asks what is new; for up to `wait` the answer may be held back.
-    async fn ask(&self, wait: Duration) -> Result<(), Interrupted> {
-        // One that takes longer proves less than the next one could. The first has more to bring.
-        let patience = if self.has_position() { self.pace() } else { PATIENCE };
-        match timeout(patience + wait, self.ask_whole(wait, patience)).await {
-            Ok(outcome) => outcome,
-            Err(_) if self.has_position() => Err(Interrupted::Slow),
-            Err(_) => Err(Interrupted::CutOff),
-        }
+    /// Asks what is new; for up to `wait` the answer may be held back. Whether anything in it was new.
+    async fn ask(&self, wait: Duration) -> Result<bool, Interrupted> {
+        let slow = |_| FetchError::Slow { uri: self.endpoint.clone(), seconds: LONGEST.as_secs() };
+        timeout(LONGEST + wait, self.ask_whole(wait)).await.map_err(slow)?
     }
 
-    async fn ask_whole(&self, wait: Duration, patience: Duration) -> Result<(), Interrupted> {
+    async fn ask_whole(&self, wait: Duration) -> Result<bool, Interrupted> {
         let asked = self.clock.passed_ms();
+        // An answer that goes on is not given up: another would be as long, and how long it takes counts as age.
+        let patience = if self.has_position() { self.pace() } else { PATIENCE };
         let uri = self.uri("", wait);
         let mut answer = self.open(&uri, patience + wait).await?;
         let mut bytes = Vec::new();
@@ -152,26 +171,44 @@ impl Following {
         let mut frames = Frames::default();
         frames.push(&bytes);
         let watermark = last_watermark(&bytes).ok_or(Interrupted::CutOff)?;
-        let mut applied = Applied { is_whole: true, is_news: false };
+        let mut applied = Applied::default();
         self.apply(&mut frames, watermark.now_ms, &mut applied);
         if !applied.is_whole {
             return Err(Interrupted::Unknown);
         }
         // Before it is known again, so that nobody is admitted who is then overlooked.
         let before = self.freshness.at(asked).map(|view| View { now_ms: watermark.now_ms, ..view });
-        if self.note_silence(before) {
-            // One of them may have been withdrawn meanwhile, and that forgotten.
+        if self.note_silence(before) && is_short(watermark.view()) {
+            // One of them may have been withdrawn meanwhile, and that forgotten. Not while the silence goes on behind a relay:
+            // keys that are fetched then are as doubtful.
             self.keys.distrust();
         }
         self.freshness.learn(asked, watermark.view());
-        Ok(())
+        Ok(applied.is_new)
+    }
+
+    /// Asks with `wait` for some minutes.
+    async fn ask_waiting(&self, pause: &mut Pause) {
+        let until = self.clock.passed_ms() + millis(WITHOUT_STREAM);
+        while self.clock.passed_ms() < until {
+            let begun = Instant::now();
+            match self.ask(self.pace()).await {
+                Ok(is_new) => {
+                    *pause = Pause::default();
+                    // Of two relays under one name each answers with everything, at once, to a position of the other.
+                    let left = self.pace().saturating_sub(begun.elapsed());
+                    rest(if is_new { left.min(SOON) } else { left }).await;
+                }
+                Err(_) => rest(pause.next(self.pace())).await,
+            }
+        }
     }
 
     /// Listens to one stream until it ends; whether it said anything.
     async fn listen(&self) -> Result<bool, Interrupted> {
         let mut stream = self.open(&self.uri("/stream", Duration::ZERO), PATIENCE).await?;
         let (mut frames, mut has_spoken) = (Frames::default(), false);
-        let mut applied = Applied { is_whole: true, is_news: false };
+        let mut applied = Applied::default();
         loop {
             let part: Option<Bytes> = match stream.next(QUIET).await {
                 Ok(part) => part,
@@ -197,6 +234,7 @@ impl Following {
         while let Some(frame) = frames.next(now) {
             match frame {
                 Frame::Entry(mut revocation) => {
+                    applied.is_new |= !self.is_known(&revocation);
                     self.outlive_keys(&mut revocation, now);
                     self.checker.revoked().insert(&revocation, now);
                     applied.is_news = true;
@@ -233,8 +271,8 @@ impl Following {
     fn uri(&self, suffix: &str, wait: Duration) -> String {
         // No cache on the way may answer for the issuer.
         let fresh = RandomState::new().build_hasher().finish();
-        let (wait, bound) = (wait.as_millis(), self.bound);
-        let mut uri = format!("{}{suffix}?wait={wait}&bound={bound}&fresh={fresh:x}", self.endpoint);
+        let bound = if self.bound == USUAL_BOUND { String::new() } else { format!("&bound={}", self.bound) };
+        let mut uri = format!("{}{suffix}?wait={}&fresh={fresh:x}{bound}", self.endpoint, wait.as_millis());
         if let Some(name) = &self.name {
             uri.push_str("&name=");
             uri.push_str(name);
@@ -268,13 +306,11 @@ pub(super) struct Follower {
     pub(super) relayed: Option<usize>,
 }
 
-/// Asks for as long as anybody needs to know.
-async fn ask_on(following: Weak<Following>) {
+async fn ask_on(this: Arc<Following>) {
     let mut pause = Pause::default();
     loop {
-        let Some(this) = following.upgrade() else { return };
         let wait = match this.ask(Duration::ZERO).await {
-            Ok(()) => {
+            Ok(_) => {
                 pause = Pause::default();
                 if let Some(View { now_ms, .. }) = this.view() {
                     this.checker.revoked().expire(now_ms);
@@ -291,32 +327,22 @@ async fn ask_on(following: Weak<Following>) {
                 pause.next(this.pace())
             }
         };
-        let news = Arc::clone(&this.news);
-        drop(this);
         let soon = async {
-            news.notified().await;
+            this.news.notified().await;
             rest(SOON).await;
         };
         let _ = timeout(wait, soon).await;
     }
 }
 
-/// Listens for as long as anybody needs to know.
-async fn listen_on(following: Weak<Following>) {
+async fn listen_on(this: Arc<Following>) {
     let (mut pause, mut silent) = (Pause::default(), 0);
     loop {
-        let Some(this) = following.upgrade() else { return };
         if silent >= SILENT_STREAMS {
             // Something on the way holds streams back. Questions that wait are as quick; they only cost more.
             silent = 0;
             tracing::info!("streams are held back on the way to the issuer; it is asked more often instead");
-            let until = this.clock.passed_ms() + millis(WITHOUT_STREAM);
-            while this.clock.passed_ms() < until {
-                match this.ask(this.pace()).await {
-                    Ok(()) => pause = Pause::default(),
-                    Err(_) => rest(pause.next(this.pace())).await,
-                }
-            }
+            this.ask_waiting(&mut pause).await;
         }
         match this.listen().await {
             Ok(true) => (pause, silent) = (Pause::default(), 0),
@@ -327,9 +353,7 @@ async fn listen_on(following: Weak<Following>) {
             }
             Err(error) => tracing::debug!(%error, "there is no stream of revocations"),
         }
-        let wait = pause.next(this.pace());
-        drop(this);
-        rest(wait).await;
+        rest(pause.next(this.pace())).await;
     }
 }
 
@@ -365,9 +389,15 @@ fn last_watermark(bytes: &[u8]) -> Option<Watermark> {
     }
 }
 
-/// How long an answer may be silent, and a stream, which speaks once a second.
+/// How long the first answer may be silent, and a stream, which speaks once a second.
 const PATIENCE: Duration = Duration::from_secs(5);
 const QUIET: Duration = Duration::from_secs(3);
+
+/// The bound, in milliseconds, of whoever does not say.
+const USUAL_BOUND: i64 = 5_000;
+
+/// How long an answer may take in all.
+const LONGEST: Duration = Duration::from_mins(2);
 
 /// How soon news on a stream is acknowledged.
 const SOON: Duration = Duration::from_millis(50);

@@ -26,11 +26,12 @@ pub use relay::{Relay, RelayError};
 use crate::feed::View;
 use crate::web::{self, Presented};
 use crate::{Authenticated, Checker, Clock, Marks, Policy, Refused, Rejection, WhenStale};
-use follow::Following;
+use follow::{Following, Tasks};
 use keys::{Keys, Looked};
 use sessions::Sessions;
 
-/// Verifies the credentials of one issuer's users. Make one, at the start; clones are the same one.
+/// Verifies the credentials of one issuer's users. Make one, at the start; clones are the same one. With the last of them it
+/// ceases to follow.
 ///
 /// It fetches the issuer's keys once for everybody, renews them while in use, and asks about a cookie at most once in five
 /// seconds. All else is answered from memory.
@@ -41,6 +42,8 @@ struct Shared {
     keys: Arc<Keys>,
     sessions: Option<Arc<Sessions>>,
     following: Option<Arc<Following>>,
+    /// They end with the last clone.
+    _tasks: Option<Tasks>,
     /// How many tokens were accepted although too little was known.
     admitted_stale: AtomicU64,
     clock: Clock,

@@ -119,9 +119,12 @@ impl Relay {
         &self.verifier
     }
 
-    /// The issuer's keys as they were published (RFC 7517), for those who cannot reach it. `None` while they may not be believed.
+    /// The issuer's keys as they were published (RFC 7517), for those who cannot reach it. `None` while they may not be believed:
+    /// also when one may have been withdrawn and that forgotten unheard, after a quarter of an hour without news.
     pub async fn keys(&self) -> Option<bytes::Bytes> {
-        self.verifier.0.keys.document().await
+        let following = self.verifier.0.following.as_ref()?;
+        let document = self.verifier.0.keys.document().await?;
+        following.hears_of_every_key().then_some(document)
     }
 }
 

@@ -6,6 +6,8 @@ mod frame;
 mod freshness;
 mod log;
 #[cfg(feature = "serve")]
+mod long;
+#[cfg(feature = "serve")]
 mod onward;
 #[cfg(feature = "serve")]
 mod question;
@@ -16,6 +18,8 @@ mod serve;
 pub use frame::{Frame, Frames, Position, Watermark};
 pub use freshness::{Freshness, View};
 pub use log::{Answer, Log};
+#[cfg(feature = "serve")]
+pub use long::Long;
 #[cfg(feature = "serve")]
 pub use onward::Onward;
 #[cfg(feature = "serve")]

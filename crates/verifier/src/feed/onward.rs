@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::{Feed, Seen, View};
-use crate::Revocation;
+use crate::{Revocation, Revoked};
 
 /// The feed of a relay.
 pub struct Onward {
@@ -21,6 +21,9 @@ struct Kept {
     /// The number that is given out next.
     next: u64,
     by_subject: HashMap<Subject, Told>,
+    /// How many of them are keys, and clients.
+    keys: usize,
+    clients: usize,
     /// Before when nothing is dropped.
     expires_at: i64,
 }
@@ -44,9 +47,42 @@ struct Told {
     keep_until: i64,
 }
 
+impl Kept {
+    /// Whether an entry can be told as it is. Keys and clients, of which there are few, take no room from sessions, nor these from
+    /// them: what would refuse them instead is far more.
+    fn has_room(&self, heard: &Revocation, capacity: usize) -> bool {
+        let is_below = match heard {
+            Revocation::Key { .. } => self.keys < Revoked::KEY_CAPACITY,
+            Revocation::Client { .. } => self.clients < Revoked::KEY_CAPACITY,
+            Revocation::Everybody { .. } => true,
+            Revocation::Session { .. } | Revocation::Epoch { .. } => self.others() < capacity,
+        };
+        is_below || self.by_subject.contains_key(&subject(heard))
+    }
+
+    /// How many sessions and users there are.
+    fn others(&self) -> usize {
+        let has_everybody = usize::from(self.by_subject.contains_key(&Subject::Everybody));
+        self.by_subject.len() - self.keys - self.clients - has_everybody
+    }
+
+    fn insert(&mut self, subject: Subject, told: Told) {
+        let count = match subject {
+            Subject::Key(_) => Some(&mut self.keys),
+            Subject::Client(_) => Some(&mut self.clients),
+            _ => None,
+        };
+        let is_new = !self.by_subject.contains_key(&subject);
+        if let Some(count) = count.filter(|_| is_new) {
+            *count += 1;
+        }
+        self.by_subject.insert(subject, told);
+    }
+}
+
 impl Onward {
-    /// A feed of at most `capacity` entries and one, by somebody who knows as much as `known` says; `None` while that is not
-    /// enough to tell anybody. The `source` is to be another one at every start: 1 to 64 letters and digits.
+    /// A feed of at most `capacity` sessions and users, [`Revoked::KEY_CAPACITY`] keys, as many clients, and one entry more, by
+    /// somebody who knows as much as `known` says; `None` while that is not enough to tell anybody. The `source` is to be another one at every start: 1 to 64 letters and digits.
     ///
     /// ```
     /// use verifier::Revocation;
@@ -84,7 +120,7 @@ impl Onward {
         let (mut news, mut superseded) = (Vec::new(), Vec::new());
         for heard in entries {
             let mut heard = heard;
-            if kept.by_subject.len() >= self.capacity && !kept.by_subject.contains_key(&subject(&heard)) {
+            if !kept.has_room(&heard, self.capacity) {
                 heard = self.coarser(&heard, now_ms);
             }
             let before = kept.by_subject.get(&subject(&heard)).copied();
@@ -100,7 +136,7 @@ impl Onward {
             *keep_until_of(&mut heard) = keep_until;
             let number = kept.next;
             kept.next += 1;
-            kept.by_subject.insert(subject(&heard), Told { number, level: level(&heard), keep_until });
+            kept.insert(subject(&heard), Told { number, level: level(&heard), keep_until });
             news.push((number, heard));
         }
         // While nobody else gives out numbers. What is superseded goes last, so that no reader finds neither.
@@ -119,6 +155,8 @@ impl Onward {
         kept.expires_at = now_ms.saturating_add(EXPIRY);
         self.feed.log().expire(now_ms);
         kept.by_subject.retain(|_, told| told.keep_until > now_ms);
+        kept.keys = kept.by_subject.keys().filter(|subject| matches!(subject, Subject::Key(_))).count();
+        kept.clients = kept.by_subject.keys().filter(|subject| matches!(subject, Subject::Client(_))).count();
     }
 
     fn kept(&self) -> MutexGuard<'_, Kept> {
@@ -188,127 +226,4 @@ const EXPIRY: i64 = 10_000;
 const MARGIN: i64 = 10_000;
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-    use crate::feed::{Answer, Frame, Frames, Position};
-    use crate::{Marks, Revoked};
-
-    fn onward(capacity: usize) -> Onward {
-        Onward::new(capacity, 5, "r", || Some(View { now_ms: 0, age_ms: 0 }))
-    }
-
-    fn session(sid: u8, keep_until: i64) -> Revocation {
-        Revocation::Session { sid: [sid; 16], keep_until }
-    }
-
-    fn told(onward: &Onward, position: Option<&Position>, now_ms: i64) -> (Vec<Revocation>, Position) {
-        let Answer { bytes, position, .. } = onward.feed().log().answer(position, 0, now_ms);
-        let (mut frames, mut entries) = (Frames::default(), Vec::new());
-        frames.push(&bytes);
-        while let Some(frame) = frames.next(now_ms) {
-            if let Frame::Entry(entry) = frame {
-                entries.push(entry);
-            }
-        }
-        (entries, position)
-    }
-
-    #[test]
-    fn what_is_heard_again_is_told_once_and_what_says_more_is_told_again() {
-        let onward = onward(10);
-        onward.hear(vec![session(1, 60_000)], 0);
-        let (_, position) = told(&onward, None, 0);
-        onward.hear(vec![session(1, 60_900)], 0);
-        assert_eq!(told(&onward, Some(&position), 0).0, [], "estimated anew");
-        onward.hear(vec![session(1, 90_000)], 0);
-        let (again, _) = told(&onward, Some(&position), 0);
-        assert!(again[0].keep_until() >= 90_000, "{again:?}");
-        assert_eq!(onward.feed().log().len(), 1, "one entry takes the place of the other");
-    }
-
-    #[test]
-    fn entries_are_told_by_their_maximum() {
-        let onward = onward(10);
-        let epoch = |epoch, keep_until| Revocation::Epoch { user: [1; 16], epoch, keep_until };
-        onward.hear(vec![epoch(7, 60_000)], 0);
-        onward.hear(vec![epoch(3, 200_000)], 0);
-        onward.hear(vec![epoch(9, 50_000)], 0);
-        let (entries, _) = told(&onward, None, 0);
-        let [Revocation::Epoch { epoch: 9, keep_until, .. }] = entries[..] else { panic!("{entries:?}") };
-        assert!(keep_until >= 200_000);
-    }
-
-    #[test]
-    fn an_answer_says_no_earlier_time_than_the_end_of_what_was_dropped() {
-        let onward = onward(10);
-        onward.hear(vec![session(1, 60_000)], 0);
-        onward.expire(80_000);
-        assert!(onward.feed().log().is_empty());
-        let answer = onward.feed().log().answer(None, 0, 1_000);
-        let mut frames = Frames::default();
-        frames.push(&answer.bytes);
-        let Some(Frame::Watermark(watermark)) = frames.next(0) else { panic!("only a watermark") };
-        assert_eq!(watermark.now_ms, 80_000);
-        onward.hear(vec![session(1, 100_000)], 80_000);
-        assert_eq!(onward.feed().log().len(), 1, "it may come back");
-    }
-
-    #[test]
-    fn beyond_the_cap_everybody_is_refused_and_memory_stays_as_it_is() {
-        let onward = onward(2);
-        onward.hear((0..200).map(|sid| session(sid, 60_000)).collect(), 1_000);
-        assert_eq!(onward.feed().log().len(), 3);
-        let revoked = Revoked::new(10, 5);
-        for entry in told(&onward, None, 1_000).0 {
-            revoked.insert(&entry, 1_000);
-        }
-        let marks = |sid: u8, rat| Marks { sid: [sid; 16], user: None, uep: 0, rat, kid: None, client_id: None };
-        for sid in 0..200 {
-            assert!(revoked.is_revoked(&marks(sid, 1_000)), "{sid}");
-        }
-        assert!(revoked.is_revoked(&marks(250, 1_000)), "more than was asked for");
-        assert!(!revoked.is_revoked(&marks(250, 7_000)), "whoever refreshes goes on");
-        onward.hear(vec![Revocation::Key { kid: "k".into(), keep_until: 60_000 }], 1_000);
-        for entry in told(&onward, None, 1_000).0 {
-            revoked.insert(&entry, 1_000);
-        }
-        assert!(revoked.is_revoked(&marks(250, i64::MAX)), "a thief's token may say anything");
-    }
-
-    proptest! {
-        #[test]
-        fn whoever_follows_step_by_step_refuses_whatever_was_heard(
-            heard in prop::collection::vec((0u8..4, 0u8..6, 0i64..50), 0..60), capacity in 1usize..8,
-        ) {
-            let onward = onward(capacity);
-            let (ours, theirs) = (Revoked::new(100, 5), Revoked::new(100, 5));
-            let mut position = None;
-            for (kind, of, level) in heard {
-                let keep_until = 60_000 + level;
-                let entry = match kind {
-                    0 => Revocation::Session { sid: [of; 16], keep_until },
-                    1 => Revocation::Epoch { user: [of; 16], epoch: level as u64, keep_until },
-                    2 => Revocation::Client { client_id: of.to_string(), read_until: level, keep_until },
-                    _ => Revocation::Everybody { read_until: level - 20, keep_until },
-                };
-                ours.insert(&entry, 0);
-                onward.hear(vec![entry], 0);
-                let (entries, next) = told(&onward, position.as_ref(), 0);
-                position = Some(next);
-                for entry in &entries {
-                    theirs.insert(entry, 0);
-                }
-            }
-            prop_assert!(onward.feed().log().len() <= capacity + 1);
-            for of in 0..6u8 {
-                let name = of.to_string();
-                for rat in 0..50 {
-                    let marks = Marks { sid: [of; 16], user: Some([of; 16]), uep: 20, rat, kid: None, client_id: Some(&name) };
-                    prop_assert!(!ours.is_revoked(&marks) || theirs.is_revoked(&marks));
-                }
-            }
-        }
-    }
-}
+mod tests;

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::stream::{Stream, unfold};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::time::{Instant, timeout_at};
 
-use super::{Answer, Frame, Log, Position, Seen, View};
+use super::{Answer, Frame, Log, Long, Position, Seen, View};
 use crate::Revocation;
 
 /// A log, and those who wait for news in it.
@@ -18,6 +18,7 @@ pub struct Feed {
     /// How much this side knows, and what time it is.
     known: Box<dyn Fn() -> Option<View> + Send + Sync>,
     news: watch::Sender<()>,
+    long: Arc<Semaphore>,
     is_stopping: AtomicBool,
 }
 
@@ -31,6 +32,7 @@ impl Feed {
             log: Log::default(),
             known: Box::new(known),
             news: watch::Sender::new(()),
+            long: Arc::new(Semaphore::new(Long::PLACES)),
             is_stopping: AtomicBool::new(false),
         }
     }
@@ -42,6 +44,15 @@ impl Feed {
         if is_news {
             self.news.send_replace(());
         }
+    }
+
+    /// To be asked before anybody at this position, or without one, is answered. `None` if the answer would be long and as many
+    /// long answers are on their way as may be: let them come again.
+    pub fn admit(&self, position: Option<&Position>) -> Option<Long> {
+        if !self.log.owes_more_than(Long::ENTRIES, position) {
+            return Some(Long(None));
+        }
+        Arc::clone(&self.long).try_acquire_owned().ok().map(|place| Long(Some(place)))
     }
 
     /// The answer to a question. With a position it may be held back for up to `wait` while there is nothing to tell.

@@ -8,7 +8,7 @@ use axum::extract::State;
 use axum::routing::get;
 use axum_core::body::Body;
 use bytes::Bytes;
-use futures_util::StreamExt;
+use futures_util::{Stream, StreamExt};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, Response, StatusCode};
@@ -64,9 +64,11 @@ async fn ask(State(relay): State<Relay>, request: Parts) -> Response<Body> {
         Ok(question) => question,
         Err(refusal) => return refusal.response(),
     };
+    let Some(long) = relay.feed().admit(position.as_ref()) else { return full() };
     match relay.feed().answer(position.as_ref(), wait).await {
-        Some(answer) => found(FRAMES, NO_STORE, answer.bytes),
-        None => unavailable(),
+        Some(answer) if long.is_short() => found(FRAMES, NO_STORE, answer.bytes),
+        Some(answer) => found(FRAMES, NO_STORE, body(long.parts(answer.bytes))),
+        None => unavailable(NOT_READY),
     }
 }
 
@@ -75,14 +77,19 @@ async fn stream(State(relay): State<Relay>, request: Parts) -> Response<Body> {
         Ok(question) => question,
         Err(refusal) => return refusal.response(),
     };
+    let Some(long) = relay.feed().admit(question.position.as_ref()) else { return full() };
     let frames = relay.feed().clone().stream(question.position, STREAM_LIFETIME);
-    found(FRAMES, NO_STORE, Body::from_stream(frames.map(Ok::<Bytes, Infallible>)))
+    found(FRAMES, NO_STORE, body(long.until_second(frames)))
+}
+
+fn body(parts: impl Stream<Item = Bytes> + Send + 'static) -> Body {
+    Body::from_stream(parts.map(Ok::<_, Infallible>))
 }
 
 async fn keys(State(relay): State<Relay>) -> Response<Body> {
     match relay.keys().await {
         Some(document) => found("application/jwk-set+json", KEYS_FRESH, document),
-        None => unavailable(),
+        None => unavailable(NOT_READY),
     }
 }
 
@@ -99,8 +106,12 @@ fn found(kind: &'static str, caching: &'static str, body: impl Into<Body>) -> Re
     response
 }
 
-fn unavailable() -> Response<Body> {
-    let mut response = problem(StatusCode::SERVICE_UNAVAILABLE, "This relay does not know enough itself.");
+fn full() -> Response<Body> {
+    unavailable("This relay is sending as many long answers as it may.")
+}
+
+fn unavailable(why: &str) -> Response<Body> {
+    let mut response = problem(StatusCode::SERVICE_UNAVAILABLE, why);
     response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
     response
 }
@@ -112,6 +123,8 @@ fn problem(status: StatusCode, detail: &str) -> Response<Body> {
     *response.status_mut() = status;
     response
 }
+
+const NOT_READY: &str = "This relay does not know enough itself.";
 
 const FRAMES: &str = "application/vnd.watchword.revocations";
 const NO_STORE: &str = "no-store";

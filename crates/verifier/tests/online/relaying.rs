@@ -8,7 +8,7 @@ use axum::body::Body;
 use axum::http::{Request, Response};
 use serde_json::json;
 use tower::ServiceExt;
-use verifier::feed::{Frame, Frames, Position, Watermark};
+use verifier::feed::{Frame, Frames, Position, Seen, Watermark};
 use verifier::test_support::TestIssuer;
 use verifier::{Clock, Relay, RelayError, Revocation, Verifier};
 
@@ -242,6 +242,78 @@ async fn after_a_silence_in_which_a_key_may_have_been_withdrawn_and_forgotten_ke
     scene.clock.advance(Duration::from_secs(5));
     scene.tell(&[], 0, START + 1_005_000);
     until(async || verifier.verify(&scene.token()).await.is_ok()).await;
+}
+
+#[tokio::test]
+async fn a_relay_that_was_cut_off_hands_out_no_keys_before_it_hears_again_what_was_withdrawn() {
+    let scene = Scene::set().await;
+    let relay = scene.verifier().await.relay().unwrap();
+    assert!(relay.keys().await.is_some());
+    scene.is_silent();
+    scene.clock.advance(Duration::from_secs(1_000));
+    assert!(relay.keys().await.is_none(), "they were just fetched, but one may have been withdrawn and that forgotten");
+    scene.tell(&[], 0, START + 1_000_000);
+    until(async || relay.keys().await.is_some()).await;
+}
+
+#[tokio::test]
+async fn behind_a_relay_that_is_itself_cut_off_keys_are_fetched_once_when_it_hears_again() {
+    let scene = Scene::set().await;
+    let verifier = scene.verifier().await;
+    scene.clock.advance(Duration::from_secs(1_000));
+    scene.tell(&[], 1_000_000, START + 1_000_000);
+    let asked = scene.odd.asked.load(Ordering::Acquire);
+    until(async || scene.odd.asked.load(Ordering::Acquire) > asked + 6).await;
+    scene.has_keys.store(false, Ordering::Release);
+    let code = verifier.verify(&scene.token()).await.unwrap_err().code();
+    assert_eq!(code, "stale", "the keys are no more doubtful than before");
+    scene.tell(&[], 0, START + 1_000_000);
+    until(async || verifier.age().unwrap() < Duration::from_secs(1)).await;
+    assert_eq!(verifier.verify(&scene.token()).await.unwrap_err().code(), "unavailable");
+}
+
+#[tokio::test]
+async fn a_verifier_that_is_dropped_asks_nothing_more() {
+    let scene = Scene::set().await;
+    let verifier = scene.verifier().await;
+    let asked = || scene.odd.asked.load(Ordering::Acquire);
+    until(async || asked() > 20).await;
+    drop(verifier);
+    let under_way = 2;
+    let last = asked() + under_way;
+    let goes_on = tokio::time::timeout(Duration::from_secs(1), until(async || asked() > last)).await;
+    assert!(goes_on.is_err(), "{} more", asked() - last);
+}
+
+#[tokio::test]
+async fn a_relay_sends_only_so_many_long_answers_at_a_time_and_short_ones_always() {
+    let scene = Scene::set().await;
+    let relay = scene.verifier().await.relay().unwrap().listener("orders", SECRET).unwrap();
+    let entry = |number: u64| {
+        let sid = u128::from(number).to_be_bytes();
+        (number, Revocation::Session { sid, keep_until: i64::MAX })
+    };
+    relay.feed().extend((0..10_001).map(entry).collect(), "test", Seen::below(10_001));
+    let router = relay.router::<()>();
+    let send = async |path: &str| {
+        let request = Request::get(path).header("authorization", format!("Bearer {SECRET}"));
+        router.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap()
+    };
+    let mut on_their_way = Vec::new();
+    for path in ["/revocations", "/revocations/stream"].into_iter().cycle().take(8) {
+        let response = send(path).await;
+        assert_eq!(response.status(), 200);
+        on_their_way.push(response);
+    }
+    for path in ["/revocations", "/revocations/stream?position=made-up"] {
+        let response = send(path).await;
+        assert_eq!((response.status().as_u16(), &response.headers()["retry-after"]), (503, &"1".parse().unwrap()));
+    }
+    let latest = Seen::below(10_001).position("test");
+    assert_eq!(send(&format!("/revocations?position={}", latest.as_str())).await.status(), 200);
+    let whole = axum::body::to_bytes(on_their_way.remove(0).into_body(), usize::MAX).await.unwrap();
+    assert!(whole.len() > 200_000, "{}", whole.len());
+    assert_eq!(send("/revocations").await.status(), 200, "there is a place again");
 }
 
 #[tokio::test]

@@ -30,21 +30,43 @@ impl Following {
         self.onward.as_ref().map(Onward::feed)
     }
 
+    /// Whether no key can have been withdrawn and that been forgotten, with nothing heard of it here.
+    #[cfg(feature = "serve")]
+    pub(in crate::client) fn hears_of_every_key(&self) -> bool {
+        self.view().is_some_and(is_short)
+    }
+
     /// Tells those who wait for a withdrawal if one may have been missed, because it was forgotten before it could be heard. Whether
     /// that may be.
     pub(super) fn note_silence(&self, view: Option<View>) -> bool {
-        let Some(View { now_ms, age_ms: SHORTEST_LIFE_MISSED.. }) = view else { return false };
-        self.unbroken_since.fetch_max(now_ms, Ordering::AcqRel);
+        let Some(view) = view.filter(|view| !is_short(*view)) else { return false };
+        self.unbroken_since.fetch_max(view.now_ms, Ordering::AcqRel);
         self.withdrawn.send_replace(());
         true
     }
 
+    /// Whether what an entry refuses is refused already.
+    pub(super) fn is_known(&self, revocation: &Revocation) -> bool {
+        let nobody = Marks { sid: [0; 16], user: None, uep: u64::MAX, rat: i64::MAX, kid: None, client_id: None };
+        let marks = match revocation {
+            Revocation::Session { sid, .. } => Marks { sid: *sid, ..nobody },
+            Revocation::Epoch { user, epoch, .. } => {
+                Marks { user: Some(*user), uep: epoch.saturating_sub(1), ..nobody }
+            }
+            Revocation::Key { kid, .. } => Marks { kid: Some(kid), ..nobody },
+            Revocation::Everybody { read_until, .. } => Marks { rat: *read_until, ..nobody },
+            Revocation::Client { client_id, read_until, .. } => {
+                Marks { rat: *read_until, client_id: Some(client_id), ..nobody }
+            }
+        };
+        self.checker.revoked().is_revoked(&marks)
+    }
+
     /// Keeps an entry about a key for as long as keys are used that were fetched before it was heard, even by way of others.
     pub(super) fn outlive_keys(&self, revocation: &mut Revocation, now: i64) {
-        if let Revocation::Key { kid, keep_until } = revocation {
-            let nobody =
-                Marks { sid: [0; 16], user: None, uep: u64::MAX, rat: i64::MAX, kid: Some(kid), client_id: None };
-            if !self.checker.revoked().is_revoked(&nobody) {
+        let is_known = self.is_known(revocation);
+        if let Revocation::Key { keep_until, .. } = revocation {
+            if !is_known {
                 self.keys.note_withdrawal();
             }
             *keep_until = (*keep_until).max(now.saturating_add(self.keys.longest_use_ms()));
@@ -71,6 +93,11 @@ impl Follower {
         let known = move || freshness.at(clock.passed_ms());
         self.relayed.map(|capacity| Onward::new(capacity, leeway_seconds, &source, known))
     }
+}
+
+/// Whether so little is missing that it will still be told.
+pub(super) fn is_short(silence: View) -> bool {
+    silence.age_ms < SHORTEST_LIFE_MISSED
 }
 
 /// A silence of so many milliseconds may have hidden an entry: an issuer tells of it for the longest life of an access token at least.
