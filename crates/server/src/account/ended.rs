@@ -4,7 +4,7 @@ use askama::Template;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use domain::revocation::{Place, keep_until};
-use domain::{Session, SessionId, UnixMillis};
+use domain::{Session, SessionId, Span, UnixMillis};
 use verifier::Revocation;
 
 use crate::app::App;
@@ -64,7 +64,7 @@ pub async fn page(
     let is_remembered = now <= keep_until(ended_at);
     let all =
         is_remembered.then(|| place(&app, &session)).flatten().map(|place| app.listeners.acknowledgements(&place, now));
-    let by = effective_by(&app, ended_at);
+    let by = effective_by(&app, ended_at + LONGEST_WRITE);
     let view = EndedPage {
         page: Base::of(&app, &headers, credential.cookie()),
         session_id: session_id.to_string(),
@@ -102,3 +102,6 @@ impl Verifiers {
         }
     }
 }
+
+/// How long after the moment that is kept of it an end may have been committed: for so long a write waits for the database at most.
+const LONGEST_WRITE: Span = Span::seconds(10);

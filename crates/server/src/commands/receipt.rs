@@ -42,8 +42,10 @@ pub async fn told(
     clock: &Clock,
 ) -> Result<Told, StartError> {
     let listeners = Listeners::default();
+    // The write may have waited: whoever is cut off counts from its commit.
+    let committed_by = receipt.revoked_at.max(clock.now());
     listeners.read(store, clock.now()).await?;
-    let effective_by = receipt.revoked_at + listeners.longest_bound(config.session.bound, clock.now());
+    let effective_by = committed_by + listeners.longest_bound(config.session.bound, clock.now());
     let verifiers = match &receipt.place {
         Some(place) if waits => {
             let all = listeners.wait(place, effective_by, store, clock).await;

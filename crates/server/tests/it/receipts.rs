@@ -5,7 +5,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::http::StatusCode;
 use domain::Span;
+use domain::revocation::Receipt;
 use serde_json::{Value, json};
+use watchword::receipts::ReceiptView;
 
 use crate::revocation_feed::{Answer, Follower};
 use crate::support::{Client, Reply, TestServer};
@@ -74,6 +76,19 @@ async fn every_call_that_ends_something_says_by_when_it_holds_and_where_it_stand
     check(server.client().with(&tokens).post("/logout").await);
     let again = server.client().with(&tokens).post("/logout?wait=all").await.json();
     assert_eq!((again["ended"].as_bool(), again.get("position")), (Some(false), None));
+}
+
+#[tokio::test]
+async fn a_write_that_waited_counts_from_its_commit() {
+    let server = TestServer::start().await;
+    let app = server.nodes().next().unwrap();
+    let begun_at = app.clock.now();
+    let receipt = Receipt::of_nothing(begun_at);
+    server.wait(Span::seconds(4));
+    let waiting = serde_json::from_value(json!({})).unwrap();
+    let view = serde_json::to_value(ReceiptView::of(app, &receipt, waiting, &[]).await).unwrap();
+    let said = (view["revoked_at"].as_i64().unwrap(), view["effective_by"].as_i64().unwrap());
+    assert_eq!(said, (begun_at.0, begun_at.0 + 9_000), "a verifier may have asked just before the commit");
 }
 
 #[tokio::test]
