@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::http::StatusCode;
-use domain::Span;
-use domain::revocation::Receipt;
+use domain::revocation::{Receipt, keep_until};
+use domain::{Roles, Span};
 use serde_json::{Value, json};
 use watchword::receipts::ReceiptView;
 
@@ -211,6 +211,13 @@ async fn the_page_of_an_ended_session_shows_who_refuses_it_and_later_who_came_la
         server.wait(Span::seconds(6));
         let b = follower.until_told("b", &b).await;
         follower.told("b", &b).await;
+        shown("All 2 connected programs, the last of them from 6030 ms after the end on").await;
+        // Its user's epoch goes on, of which nobody has heard yet.
+        let now = server.app.clock.now();
+        let session = server.app.store.session(ids[1].parse().unwrap()).await.unwrap().unwrap().session;
+        let same = Roles::parse(roles.iter().copied()).unwrap();
+        server.app.store.set_roles(session.user_id, &same, keep_until(now), now).await.unwrap();
+        server.catch_up().await;
         shown("All 2 connected programs, the last of them from 6030 ms after the end on").await;
         assert_eq!(client.clone().bearer(&follower.credential).get(&path).await.status, StatusCode::UNAUTHORIZED);
         let meera = server.client().login("meera").await;
