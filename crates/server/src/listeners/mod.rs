@@ -112,7 +112,7 @@ impl Listeners {
     /// What other nodes have yet to be told, and forgets those who have long stopped asking. See [`Self::wrote`].
     pub fn due(&self, log: &Log, now: UnixMillis) -> Vec<Listener> {
         let mut known = self.known();
-        known.retain(|_, heard| now.since(heard.asked_at) < FORGOTTEN);
+        known.retain(|_, heard| now.since(heard.asked_at) < FORGOTTEN || heard.is_connected(now));
         known.iter_mut().filter_map(|(name, heard)| heard.due(name, log)).collect()
     }
 
@@ -126,20 +126,21 @@ impl Listeners {
         }
     }
 
-    /// Reads what other nodes have heard, unless that was done a moment ago.
+    /// Reads what other nodes have heard, unless that was done, or tried in vain, a moment ago.
     pub async fn read(&self, store: &Store, now: UnixMillis) -> Result<(), store::Error> {
         let mut read = self.read.lock().await;
         if read.is_some_and(|at| at.elapsed() < READ_AGAIN) {
             return Ok(());
         }
-        let rows = tokio::time::timeout(PATIENCE, store.listeners(now - FORGOTTEN)).await;
+        let rows = tokio::time::timeout(PATIENCE, store.listeners(now)).await;
+        // Also when it failed: those who have waited their turn meanwhile must not wait for the database one by one.
+        *read = Some(Instant::now());
         let rows = rows.unwrap_or(Err(store::Error::Unavailable))?;
         let mut known = self.known();
         for row in rows {
             let first = || Heard::first(row.bound, row.asked_at);
             known.entry(Name::of(&row)).or_insert_with(first).learn(&row);
         }
-        *read = Some(Instant::now());
         Ok(())
     }
 
@@ -217,7 +218,7 @@ const HEARTBEAT: Span = Span::seconds(3);
 /// How long one that no longer asks counts as connected, unless its bound is longer than half of it.
 const CONNECTED: Span = Span::seconds(10);
 
-/// How long it is known when somebody has acknowledged something.
+/// How long it is known when somebody has acknowledged something, and for as long as he counts as connected.
 const FORGOTTEN: Span = Span::minutes(5);
 
 /// How many processes are told apart that show one credential.

@@ -120,6 +120,18 @@ fn who_has_not_asked_for_long_counts_no_more_unless_it_has_acknowledged() {
 }
 
 #[test]
+fn who_accepts_for_minutes_is_late_for_as_long() {
+    let (listeners, log) = (Listeners::default(), log(&[7]));
+    let asked = Asked { name: name("a"), position: Some(at(7)), bound: Span::minutes(4) };
+    listeners.heard(asked, &log, T0);
+    listeners.due(&log, after(480));
+    assert_eq!(listeners.acknowledged(7, after(480)), [None]);
+    assert_eq!(listeners.longest_bound(USUAL_BOUND, after(480)), Span::minutes(4));
+    listeners.due(&log, after(481));
+    assert_eq!(listeners.acknowledged(7, after(480)), []);
+}
+
+#[test]
 fn the_longest_bound_counts_while_its_listener_is_connected_and_no_longer_than_any_token_lives() {
     let (listeners, log) = (Listeners::default(), log(&[]));
     assert_eq!(listeners.longest_bound(Span::seconds(1), T0), USUAL_BOUND);
@@ -169,6 +181,16 @@ fn what_another_node_has_heard_counts_as_if_it_were_heard_here() {
     here.take(row);
     assert_eq!(here.acknowledged(7, after(1)), [Some(after(1))]);
     assert_eq!(here.due(&log, after(1)), [], "it has gone on to ask another node");
+}
+
+#[tokio::test]
+async fn without_the_database_those_who_wait_are_not_kept_one_after_the_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(&store::Options::file(folder.path().join("w.db"))).unwrap();
+    store.close().await;
+    let listeners = Listeners::default();
+    assert!(listeners.read(&store, T0).await.is_err());
+    assert!(listeners.read.lock().await.is_some(), "whoever comes next does not try at once");
 }
 
 #[test]
