@@ -2,8 +2,8 @@
 
 use std::process::ExitCode;
 
-use domain::UnixMillis;
 use domain::revocation::Receipt;
+use domain::{Span, UnixMillis};
 use serde::Serialize;
 use store::Store;
 
@@ -63,6 +63,12 @@ pub async fn told(
 }
 
 impl Told {
+    /// Says that whoever is late may accept it for so long, where that is longer than its bound.
+    pub fn or_after(mut self, span: Span) -> Self {
+        self.effective_by = self.effective_by.max(self.revoked_at + span.0);
+        self
+    }
+
     /// Prints who refuses since when, and who is late. Nothing, if nobody was waited for.
     pub fn print(&self) {
         let (Some(verifiers), Some(late)) = (&self.verifiers, self.late) else { return };
