@@ -34,6 +34,9 @@ macro_rules! kept_until {
 /// Most that are read.
 const MOST: i64 = 10_000;
 
+/// Most of one verifier that are read, the latest: however many names somebody makes up, the others are read, too.
+const MOST_OF_ONE: i64 = 257;
+
 impl Store {
     /// Notes what listeners have told, where nothing later is known of them. In one transaction, and on PostgreSQL in one round
     /// trip.
@@ -59,17 +62,19 @@ impl Store {
         .await
     }
 
-    /// Those that are not to be forgotten yet at this moment, by name.
+    /// Those that are not to be forgotten yet at this moment, by name; the latest 257 of each verifier.
     pub async fn listeners(&self, now: UnixMillis) -> Result<Vec<Listener>, Error> {
         self.read(async move |sql| {
             sql.all(
                 concat!(
-                    "select verifier, instance, position, acknowledged_at, asked_at, bound from listeners
-                    where ",
+                    "select verifier, instance, position, acknowledged_at, asked_at, bound from (select listeners.*,
+                    row_number() over (partition by verifier order by asked_at desc, instance desc) as nth
+                    from listeners where ",
                     kept_until!(),
-                    " >= $1 and verifier in (select name from verifiers) order by verifier, instance limit $2"
+                    " >= $1 and verifier in (select name from verifiers)) as latest
+                    where nth <= $3 order by verifier, instance limit $2"
                 ),
-                &[&now.0, &MOST],
+                &[&now.0, &MOST, &MOST_OF_ONE],
                 listener,
             )
             .await

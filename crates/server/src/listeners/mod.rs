@@ -99,8 +99,13 @@ impl Listeners {
     fn meet<R>(&self, name: Name, bound: Span, now: UnixMillis, and: impl FnOnce(&mut Heard) -> R) -> Option<R> {
         let mut known = self.known();
         if !known.contains_key(&name) && !has_room(&mut known, &name.verifier, now) {
+            // Nobody can tell what they have heard of, and so they count as late.
+            let crowd = Name { verifier: name.verifier, instance: CROWD.to_owned() };
+            let bound = bound.min(LONGEST_BOUND);
+            let heard = known.entry(crowd.clone()).or_insert_with(|| Heard::first(bound, now));
+            heard.meet(if heard.is_connected(now) { bound.max(heard.bound) } else { bound }, now);
             drop(known);
-            self.complain(&name.verifier, now);
+            self.complain(&crowd.verifier, now);
             return None;
         }
         let bound = bound.min(LONGEST_BOUND);
@@ -193,7 +198,9 @@ impl Listeners {
 
 /// Whether one more process may be told apart that shows this credential. Whoever steals one could make up any number of names.
 fn has_room(known: &mut BTreeMap<Name, Heard>, verifier: &str, now: UnixMillis) -> bool {
-    let count = |known: &BTreeMap<Name, Heard>| known.keys().filter(|name| name.verifier == verifier).count();
+    let count = |known: &BTreeMap<Name, Heard>| {
+        known.keys().filter(|name| name.verifier == verifier && name.instance != CROWD).count()
+    };
     if count(known) >= NAMES_OF_ONE {
         known.retain(|name, heard| name.verifier != verifier || heard.is_connected(now));
     }
@@ -223,6 +230,9 @@ const FORGOTTEN: Span = Span::minutes(5);
 
 /// How many processes are told apart that show one credential.
 const NAMES_OF_ONE: usize = 256;
+
+/// What all further ones are called together. None can call itself so.
+const CROWD: &str = "…";
 
 /// How often it is logged that there are more.
 const COMPLAIN_EVERY: Span = Span::minutes(1);

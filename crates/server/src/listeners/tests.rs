@@ -194,12 +194,33 @@ async fn without_the_database_those_who_wait_are_not_kept_one_after_the_other() 
 }
 
 #[test]
+fn whoever_is_not_told_apart_is_late_by_the_name_of_the_credential_also_on_other_nodes() {
+    let log = log(&[7]);
+    let [here, there] = [Listeners::default(), Listeners::default()];
+    for number in 0..NAMES_OF_ONE {
+        here.ask(&format!("pod-{number}"), Some(at(8)), &log, T0);
+    }
+    assert!(here.acknowledgements(&place(7), T0).iter().all(|one| one.at.is_some()));
+    let further = Asked { name: name("further"), position: Some(at(8)), bound: Span::seconds(20) };
+    here.heard(further, &log, T0);
+    here.ask("another", Some(at(8)), &log, T0);
+    let rows = here.due(&log, T0);
+    rows.iter().for_each(|row| there.take(row));
+    for node in [&here, &there] {
+        let late: Vec<_> = node.acknowledgements(&place(7), T0).into_iter().filter(|one| one.at.is_none()).collect();
+        assert_eq!(late, [Acknowledgement { name: name(CROWD), at: None }]);
+        assert_eq!(node.longest_bound(USUAL_BOUND, T0), Span::seconds(20));
+        assert!(node.acknowledgements(&place(7), after(41)).iter().all(|one| one.at.is_some()));
+    }
+}
+
+#[test]
 fn whoever_makes_up_names_is_told_apart_up_to_a_number_and_takes_no_room_from_others() {
     let (listeners, log) = (Listeners::default(), log(&[]));
     for number in 0..300 {
         listeners.ask(&format!("made-up-{number}"), None, &log, T0);
     }
-    assert_eq!(listeners.connected(T0).len(), NAMES_OF_ONE);
+    assert_eq!(listeners.connected(T0).len(), NAMES_OF_ONE + 1, "the others are one");
     let other = Name { verifier: "billing".to_owned(), instance: "billing-1".to_owned() };
     listeners.heard(Asked { name: other.clone(), position: None, bound: USUAL_BOUND }, &log, T0);
     assert!(listeners.connected(T0).iter().any(|one| one.name == other));

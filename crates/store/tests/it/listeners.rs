@@ -56,6 +56,18 @@ async fn who_asks_no_more_is_forgotten_after_some_minutes() {
 }
 
 #[tokio::test]
+async fn of_one_credential_with_many_names_the_latest_are_read_and_all_of_the_others() {
+    let store = followed().await;
+    store.add_verifier("zeta".to_owned(), SecretHash([5; 32]), T0).await.unwrap();
+    let other = Listener { verifier: "zeta".to_owned(), ..listener("z", None, 0) };
+    let mut many: Vec<_> = (0..300).map(|at| listener(&format!("made-up-{at:03}"), None, at)).collect();
+    many.push(other.clone());
+    store.note_listeners(many).await.unwrap();
+    let read = store.listeners(T0).await.unwrap();
+    assert_eq!((read.len(), &read[0].instance[..], read.last()), (258, "made-up-043", Some(&other)));
+}
+
+#[tokio::test]
 async fn a_receipt_names_the_place_of_its_last_entry_in_the_numbers_that_positions_speak_of() {
     let store = super::store();
     store.user(1).await;
