@@ -205,7 +205,9 @@ fn whoever_is_not_told_apart_is_late_by_the_name_of_the_credential_also_on_other
     here.heard(further, &log, T0);
     here.ask("another", Some(at(8)), &log, T0);
     let rows = here.due(&log, T0);
-    rows.iter().for_each(|row| there.take(row));
+    for row in &rows {
+        there.take(row);
+    }
     for node in [&here, &there] {
         let late: Vec<_> = node.acknowledgements(&place(7), T0).into_iter().filter(|one| one.at.is_none()).collect();
         assert_eq!(late, [Acknowledgement { name: name(CROWD), at: None }]);
