@@ -44,7 +44,7 @@ pub fn keep_until(now: UnixMillis) -> UnixMillis {
 /// What a call that ended something answers with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Receipt {
-    /// When it was committed.
+    /// As of when it has ended, which is when the write began. It may have been committed seconds later.
     pub revoked_at: UnixMillis,
     /// The entries it left in the log; none if there was nothing left to end.
     pub revocations: Vec<Revocation>,

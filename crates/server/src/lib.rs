@@ -36,7 +36,7 @@ mod passwords;
 mod proofs;
 mod published_keys;
 mod random;
-mod receipts;
+pub mod receipts;
 mod refresh;
 pub mod revocation_feed;
 mod session_api;

@@ -11,7 +11,8 @@ use crate::listeners::Acknowledgement;
 /// From when on what was ended is refused everywhere.
 #[derive(Serialize, ToSchema)]
 pub struct ReceiptView {
-    /// When it was committed, in unix milliseconds. Every node of this server refuses it from then on, or within 100 ms.
+    /// As of when it has ended, in unix milliseconds: when the write began. Once there is this answer, the node that gives it refuses
+    /// it, and every other node does within 100 ms.
     revoked_at: i64,
     /// From when on no verifier accepts it any more, whatever becomes of the network, in unix milliseconds; but for routes that
     /// were told to accept tokens until they expire.
@@ -64,7 +65,7 @@ impl ReceiptView {
     /// The answer to a call, after the wait that was asked for. Names are for those who have these roles only if one of them
     /// is the administrator's.
     pub async fn of(app: &App, receipt: &Receipt, Waiting { wait }: Waiting, roles: &[String]) -> Self {
-        let effective_by = effective_by(app, receipt.revoked_at);
+        let effective_by = effective_by(app, receipt.revoked_at.max(app.clock.now()));
         let acknowledgements = match (wait, &receipt.place) {
             (Some(WaitFor::All), Some(place)) => {
                 Some(app.listeners.wait(place, effective_by, &app.store, &app.clock).await)
@@ -91,7 +92,7 @@ impl VerifierView {
     }
 }
 
-/// From when on no verifier accepts what was ended at this moment.
+/// From when on no verifier accepts what was committed by this moment. A write may have waited: it is the moment after it.
 pub fn effective_by(app: &App, revoked_at: UnixMillis) -> UnixMillis {
     revoked_at + app.listeners.longest_bound(app.config.session.bound, app.clock.now())
 }

@@ -24,11 +24,18 @@ pub struct Listener {
     pub bound: Span,
 }
 
-/// For how long one is remembered that asks no more.
-const KEEP: Span = Span::minutes(5);
+/// Until when one is remembered that asks no more: for five minutes, or twice its bound, because for so long it may be late.
+macro_rules! kept_until {
+    () => {
+        "asked_at + case when bound > 150000 then 2 * bound else 300000 end"
+    };
+}
 
 /// Most that are read.
 const MOST: i64 = 10_000;
+
+/// Most of one verifier that are read, the latest: however many names somebody makes up, the others are read, too.
+const MOST_OF_ONE: i64 = 257;
 
 impl Store {
     /// Notes what listeners have told, where nothing later is known of them. In one transaction, and on PostgreSQL in one round
@@ -55,14 +62,19 @@ impl Store {
         .await
     }
 
-    /// Those that have asked since, by name.
-    pub async fn listeners(&self, since: UnixMillis) -> Result<Vec<Listener>, Error> {
+    /// Those that are not to be forgotten yet at this moment, by name; the latest 257 of each verifier.
+    pub async fn listeners(&self, now: UnixMillis) -> Result<Vec<Listener>, Error> {
         self.read(async move |sql| {
             sql.all(
-                "select verifier, instance, position, acknowledged_at, asked_at, bound from listeners
-                where asked_at >= $1 and verifier in (select name from verifiers)
-                order by verifier, instance limit $2",
-                &[&since.0, &MOST],
+                concat!(
+                    "select verifier, instance, position, acknowledged_at, asked_at, bound from (select listeners.*,
+                    row_number() over (partition by verifier order by asked_at desc, instance desc) as nth
+                    from listeners where ",
+                    kept_until!(),
+                    " >= $1 and verifier in (select name from verifiers)) as latest
+                    where nth <= $3 order by verifier, instance limit $2"
+                ),
+                &[&now.0, &MOST, &MOST_OF_ONE],
                 listener,
             )
             .await
@@ -71,9 +83,9 @@ impl Store {
     }
 }
 
-/// Deletes those that have not asked for minutes.
+/// Deletes those that have not asked for minutes, nor within twice their bound.
 pub(crate) async fn sweep(sql: Sql<'_>, now: UnixMillis) -> Result<usize, Error> {
-    sql.run("delete from listeners where asked_at < $1", &[&(now - KEEP).0]).await
+    sql.run(concat!("delete from listeners where ", kept_until!(), " < $1"), &[&now.0]).await
 }
 
 fn listener(row: &mut Columns<'_>) -> Result<Listener, Error> {

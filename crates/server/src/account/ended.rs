@@ -1,10 +1,12 @@
 //! One session that has ended: since when which verifier refuses it.
 
+use std::cell::RefCell;
+
 use askama::Template;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use domain::revocation::{Place, keep_until};
-use domain::{Session, SessionId, UnixMillis};
+use domain::{Session, SessionId, Span, UnixMillis};
 use verifier::Revocation;
 
 use crate::app::App;
@@ -64,7 +66,7 @@ pub async fn page(
     let is_remembered = now <= keep_until(ended_at);
     let all =
         is_remembered.then(|| place(&app, &session)).flatten().map(|place| app.listeners.acknowledgements(&place, now));
-    let by = effective_by(&app, ended_at);
+    let by = effective_by(&app, ended_at + LONGEST_WRITE);
     let view = EndedPage {
         page: Base::of(&app, &headers, credential.cookie()),
         session_id: session_id.to_string(),
@@ -79,13 +81,25 @@ pub async fn page(
 
 /// Where its end stands in the log, as long as that matters.
 fn place(app: &App, session: &Session) -> Option<Place> {
-    let ends_it = |revocation: &Revocation| match revocation {
-        Revocation::Session { sid, .. } => *sid == session.session_id.0,
-        Revocation::Epoch { user, epoch, .. } => *user == session.user_id.0 && *epoch > session.epoch_at_issue,
-        Revocation::Everybody { read_until, .. } => *read_until >= session.created_at.0,
-        Revocation::Key { .. } | Revocation::Client { .. } => false,
+    let (ended_at, _) = session.ended?;
+    // It has one of its own unless it ended with others: then the first of these, because its user's epoch may go on later.
+    let with_others = RefCell::new(None);
+    let is_own = |revocation: &Revocation| {
+        let is_of_others = match revocation {
+            Revocation::Session { sid, .. } => return *sid == session.session_id.0,
+            Revocation::Epoch { user, epoch, .. } => *user == session.user_id.0 && *epoch > session.epoch_at_issue,
+            Revocation::Everybody { read_until, .. } => *read_until == ended_at.0,
+            Revocation::Key { .. } | Revocation::Client { .. } => false,
+        };
+        if is_of_others {
+            with_others.replace(Some(revocation.clone()));
+        }
+        false
     };
-    app.memory.feed().log().find(ends_it).map(|(source, number)| Place { source, number })
+    let log = app.memory.feed().log();
+    let own = log.find(is_own);
+    let found = own.or_else(|| with_others.take().and_then(|first| log.find(|other| other.is_like(&first))));
+    found.map(|(source, number)| Place { source, number })
 }
 
 impl Verifiers {
@@ -102,3 +116,6 @@ impl Verifiers {
         }
     }
 }
+
+/// How long after the moment that is kept of it an end may have been committed: for so long a write waits for the database at most.
+const LONGEST_WRITE: Span = Span::seconds(10);

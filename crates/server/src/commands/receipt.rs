@@ -2,8 +2,8 @@
 
 use std::process::ExitCode;
 
-use domain::UnixMillis;
 use domain::revocation::{Receipt, keep_until};
+use domain::{Span, UnixMillis};
 use serde::Serialize;
 use store::Store;
 
@@ -47,11 +47,13 @@ pub async fn told(
     clock: &Clock,
 ) -> Result<Told, StartError> {
     let listeners = Listeners::default();
+    // The write may have waited: whoever is cut off counts from its commit.
+    let committed_by = receipt.revoked_at.max(clock.now());
     let is_read = listeners.read(store, clock.now()).await.is_ok();
     let effective_by = if is_read {
-        receipt.revoked_at + listeners.longest_bound(config.session.bound, clock.now())
+        committed_by + listeners.longest_bound(config.session.bound, clock.now())
     } else {
-        keep_until(receipt.revoked_at)
+        keep_until(committed_by)
     };
     let verifiers = match &receipt.place {
         Some(place) if waits && is_read => {
@@ -71,6 +73,12 @@ pub async fn told(
 }
 
 impl Told {
+    /// Says that whoever is late may accept it for so long, where that is longer than its bound.
+    pub fn or_after(mut self, span: Span) -> Self {
+        self.effective_by = self.effective_by.max(self.revoked_at + span.0);
+        self
+    }
+
     /// Prints who refuses since when, and who is late. Nothing, if nobody was waited for.
     pub fn print(&self) {
         if self.is_unknown {

@@ -99,8 +99,13 @@ impl Listeners {
     fn meet<R>(&self, name: Name, bound: Span, now: UnixMillis, and: impl FnOnce(&mut Heard) -> R) -> Option<R> {
         let mut known = self.known();
         if !known.contains_key(&name) && !has_room(&mut known, &name.verifier, now) {
+            // Nobody can tell what they have heard of, and so they count as late.
+            let crowd = Name { verifier: name.verifier, instance: CROWD.to_owned() };
+            let bound = bound.min(LONGEST_BOUND);
+            let heard = known.entry(crowd.clone()).or_insert_with(|| Heard::first(bound, now));
+            heard.meet(if heard.is_connected(now) { bound.max(heard.bound) } else { bound }, now);
             drop(known);
-            self.complain(&name.verifier, now);
+            self.complain(&crowd.verifier, now);
             return None;
         }
         let bound = bound.min(LONGEST_BOUND);
@@ -112,7 +117,7 @@ impl Listeners {
     /// What other nodes have yet to be told, and forgets those who have long stopped asking. See [`Self::wrote`].
     pub fn due(&self, log: &Log, now: UnixMillis) -> Vec<Listener> {
         let mut known = self.known();
-        known.retain(|_, heard| now.since(heard.asked_at) < FORGOTTEN);
+        known.retain(|_, heard| now.since(heard.asked_at) < FORGOTTEN || heard.is_connected(now));
         known.iter_mut().filter_map(|(name, heard)| heard.due(name, log)).collect()
     }
 
@@ -126,20 +131,21 @@ impl Listeners {
         }
     }
 
-    /// Reads what other nodes have heard, unless that was done a moment ago.
+    /// Reads what other nodes have heard, unless that was done, or tried in vain, a moment ago.
     pub async fn read(&self, store: &Store, now: UnixMillis) -> Result<(), store::Error> {
         let mut read = self.read.lock().await;
         if read.is_some_and(|at| at.elapsed() < READ_AGAIN) {
             return Ok(());
         }
-        let rows = tokio::time::timeout(PATIENCE, store.listeners(now - FORGOTTEN)).await;
+        let rows = tokio::time::timeout(PATIENCE, store.listeners(now)).await;
+        // Also when it failed: those who have waited their turn meanwhile must not wait for the database one by one.
+        *read = Some(Instant::now());
         let rows = rows.unwrap_or(Err(store::Error::Unavailable))?;
         let mut known = self.known();
         for row in rows {
             let first = || Heard::first(row.bound, row.asked_at);
             known.entry(Name::of(&row)).or_insert_with(first).learn(&row);
         }
-        *read = Some(Instant::now());
         Ok(())
     }
 
@@ -192,7 +198,9 @@ impl Listeners {
 
 /// Whether one more process may be told apart that shows this credential. Whoever steals one could make up any number of names.
 fn has_room(known: &mut BTreeMap<Name, Heard>, verifier: &str, now: UnixMillis) -> bool {
-    let count = |known: &BTreeMap<Name, Heard>| known.keys().filter(|name| name.verifier == verifier).count();
+    let count = |known: &BTreeMap<Name, Heard>| {
+        known.keys().filter(|name| name.verifier == verifier && name.instance != CROWD).count()
+    };
     if count(known) >= NAMES_OF_ONE {
         known.retain(|name, heard| name.verifier != verifier || heard.is_connected(now));
     }
@@ -217,11 +225,14 @@ const HEARTBEAT: Span = Span::seconds(3);
 /// How long one that no longer asks counts as connected, unless its bound is longer than half of it.
 const CONNECTED: Span = Span::seconds(10);
 
-/// How long it is known when somebody has acknowledged something.
+/// How long it is known when somebody has acknowledged something, and for as long as he counts as connected.
 const FORGOTTEN: Span = Span::minutes(5);
 
 /// How many processes are told apart that show one credential.
 const NAMES_OF_ONE: usize = 256;
+
+/// What all further ones are called together. None can call itself so.
+const CROWD: &str = "…";
 
 /// How often it is logged that there are more.
 const COMPLAIN_EVERY: Span = Span::minutes(1);

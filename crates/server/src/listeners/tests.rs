@@ -120,6 +120,18 @@ fn who_has_not_asked_for_long_counts_no_more_unless_it_has_acknowledged() {
 }
 
 #[test]
+fn who_accepts_for_minutes_is_late_for_as_long() {
+    let (listeners, log) = (Listeners::default(), log(&[7]));
+    let asked = Asked { name: name("a"), position: Some(at(7)), bound: Span::minutes(4) };
+    listeners.heard(asked, &log, T0);
+    listeners.due(&log, after(480));
+    assert_eq!(listeners.acknowledged(7, after(480)), [None]);
+    assert_eq!(listeners.longest_bound(USUAL_BOUND, after(480)), Span::minutes(4));
+    listeners.due(&log, after(481));
+    assert_eq!(listeners.acknowledged(7, after(480)), []);
+}
+
+#[test]
 fn the_longest_bound_counts_while_its_listener_is_connected_and_no_longer_than_any_token_lives() {
     let (listeners, log) = (Listeners::default(), log(&[]));
     assert_eq!(listeners.longest_bound(Span::seconds(1), T0), USUAL_BOUND);
@@ -171,13 +183,46 @@ fn what_another_node_has_heard_counts_as_if_it_were_heard_here() {
     assert_eq!(here.due(&log, after(1)), [], "it has gone on to ask another node");
 }
 
+#[tokio::test]
+async fn without_the_database_those_who_wait_are_not_kept_one_after_the_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(&store::Options::file(folder.path().join("w.db"))).unwrap();
+    store.close().await;
+    let listeners = Listeners::default();
+    assert!(listeners.read(&store, T0).await.is_err());
+    assert!(listeners.read.lock().await.is_some(), "whoever comes next does not try at once");
+}
+
+#[test]
+fn whoever_is_not_told_apart_is_late_by_the_name_of_the_credential_also_on_other_nodes() {
+    let log = log(&[7]);
+    let [here, there] = [Listeners::default(), Listeners::default()];
+    for number in 0..NAMES_OF_ONE {
+        here.ask(&format!("pod-{number}"), Some(at(8)), &log, T0);
+    }
+    assert!(here.acknowledgements(&place(7), T0).iter().all(|one| one.at.is_some()));
+    let further = Asked { name: name("further"), position: Some(at(8)), bound: Span::seconds(20) };
+    here.heard(further, &log, T0);
+    here.ask("another", Some(at(8)), &log, T0);
+    let rows = here.due(&log, T0);
+    for row in &rows {
+        there.take(row);
+    }
+    for node in [&here, &there] {
+        let late: Vec<_> = node.acknowledgements(&place(7), T0).into_iter().filter(|one| one.at.is_none()).collect();
+        assert_eq!(late, [Acknowledgement { name: name(CROWD), at: None }]);
+        assert_eq!(node.longest_bound(USUAL_BOUND, T0), Span::seconds(20));
+        assert!(node.acknowledgements(&place(7), after(41)).iter().all(|one| one.at.is_some()));
+    }
+}
+
 #[test]
 fn whoever_makes_up_names_is_told_apart_up_to_a_number_and_takes_no_room_from_others() {
     let (listeners, log) = (Listeners::default(), log(&[]));
     for number in 0..300 {
         listeners.ask(&format!("made-up-{number}"), None, &log, T0);
     }
-    assert_eq!(listeners.connected(T0).len(), NAMES_OF_ONE);
+    assert_eq!(listeners.connected(T0).len(), NAMES_OF_ONE + 1, "the others are one");
     let other = Name { verifier: "billing".to_owned(), instance: "billing-1".to_owned() };
     listeners.heard(Asked { name: other.clone(), position: None, bound: USUAL_BOUND }, &log, T0);
     assert!(listeners.connected(T0).iter().any(|one| one.name == other));

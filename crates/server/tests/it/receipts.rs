@@ -4,8 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::http::StatusCode;
-use domain::Span;
+use domain::revocation::{Receipt, keep_until};
+use domain::{Roles, Span};
 use serde_json::{Value, json};
+use watchword::receipts::ReceiptView;
 
 use crate::revocation_feed::{Answer, Follower};
 use crate::support::{Client, Reply, TestServer};
@@ -74,6 +76,19 @@ async fn every_call_that_ends_something_says_by_when_it_holds_and_where_it_stand
     check(server.client().with(&tokens).post("/logout").await);
     let again = server.client().with(&tokens).post("/logout?wait=all").await.json();
     assert_eq!((again["ended"].as_bool(), again.get("position")), (Some(false), None));
+}
+
+#[tokio::test]
+async fn a_write_that_waited_counts_from_its_commit() {
+    let server = TestServer::start().await;
+    let app = server.nodes().next().unwrap();
+    let begun_at = app.clock.now();
+    let receipt = Receipt::of_nothing(begun_at);
+    server.wait(Span::seconds(4));
+    let waiting = serde_json::from_value(json!({})).unwrap();
+    let view = serde_json::to_value(ReceiptView::of(app, &receipt, waiting, &[]).await).unwrap();
+    let said = (view["revoked_at"].as_i64().unwrap(), view["effective_by"].as_i64().unwrap());
+    assert_eq!(said, (begun_at.0, begun_at.0 + 9_000), "a verifier may have asked just before the commit");
 }
 
 #[tokio::test]
@@ -196,6 +211,13 @@ async fn the_page_of_an_ended_session_shows_who_refuses_it_and_later_who_came_la
         server.wait(Span::seconds(6));
         let b = follower.until_told("b", &b).await;
         follower.told("b", &b).await;
+        shown("All 2 connected programs, the last of them from 6030 ms after the end on").await;
+        // Its user's epoch goes on, of which nobody has heard yet.
+        let now = server.app.clock.now();
+        let session = server.app.store.session(ids[1].parse().unwrap()).await.unwrap().unwrap().session;
+        let same = Roles::parse(roles.iter().copied()).unwrap();
+        server.app.store.set_roles(session.user_id, &same, keep_until(now), now).await.unwrap();
+        server.catch_up().await;
         shown("All 2 connected programs, the last of them from 6030 ms after the end on").await;
         assert_eq!(client.clone().bearer(&follower.credential).get(&path).await.status, StatusCode::UNAUTHORIZED);
         let meera = server.client().login("meera").await;

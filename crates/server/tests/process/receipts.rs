@@ -52,7 +52,7 @@ async fn a_command_waits_until_every_verifier_refuses_and_names_those_that_are_l
     };
     let revoked_at = told["revoked_at"].as_i64().unwrap();
     let effective_by = told["effective_by"].as_i64().unwrap();
-    assert_eq!(effective_by - revoked_at, 5_000);
+    assert!((5_000..15_000).contains(&(effective_by - revoked_at)), "the commit and 5 s: {told}");
     assert!((revoked_at..effective_by).contains(&acknowledged(0, "orders-1").unwrap()), "{told}");
     assert_eq!(acknowledged(1, "orders-2"), None);
     assert_eq!(code(&one, &login).await, "revoked");

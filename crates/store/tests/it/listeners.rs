@@ -28,7 +28,7 @@ async fn what_was_told_last_counts_whichever_node_writes_it_first() {
     store.note_listeners(vec![listener("b", None, 1), later.clone()]).await.unwrap();
     other.note_listeners(vec![listener("a", Some("1.x.5:0"), 1)]).await.unwrap();
     assert_eq!(other.listeners(T0).await.unwrap(), [later.clone(), listener("b", None, 1)]);
-    assert_eq!(store.listeners(T0 + Span::seconds(2)).await.unwrap(), [later]);
+    assert_eq!(store.listeners(T0 + Span::seconds(301) + Span(1)).await.unwrap(), [later]);
 }
 
 #[tokio::test]
@@ -45,10 +45,26 @@ async fn whose_credential_is_taken_back_is_waited_for_no_longer() {
 #[tokio::test]
 async fn who_asks_no_more_is_forgotten_after_some_minutes() {
     let store = followed().await;
-    store.note_listeners(vec![listener("a", None, 0), listener("b", None, 1)]).await.unwrap();
+    let patient = Listener { bound: Span::minutes(4), ..listener("c", None, 0) };
+    store.note_listeners(vec![listener("a", None, 0), listener("b", None, 1), patient.clone()]).await.unwrap();
     let swept = store.sweep(T0 + Span::minutes(5) + Span(1), Span::days(30)).await.unwrap();
     assert_eq!(swept.listeners, 1);
-    assert_eq!(store.listeners(T0).await.unwrap(), [listener("b", None, 1)]);
+    assert_eq!(store.listeners(T0).await.unwrap(), [listener("b", None, 1), patient.clone()]);
+    let late = T0 + Span::minutes(8);
+    assert_eq!(store.listeners(late).await.unwrap(), [patient], "it may still accept what has ended");
+    assert_eq!(store.sweep(late + Span(1), Span::days(30)).await.unwrap().listeners, 2);
+}
+
+#[tokio::test]
+async fn of_one_credential_with_many_names_the_latest_are_read_and_all_of_the_others() {
+    let store = followed().await;
+    store.add_verifier("zeta".to_owned(), SecretHash([5; 32]), T0).await.unwrap();
+    let other = Listener { verifier: "zeta".to_owned(), ..listener("z", None, 0) };
+    let mut many: Vec<_> = (0..300).map(|at| listener(&format!("made-up-{at:03}"), None, at)).collect();
+    many.push(other.clone());
+    store.note_listeners(many).await.unwrap();
+    let read = store.listeners(T0).await.unwrap();
+    assert_eq!((read.len(), &read[0].instance[..], read.last()), (258, "made-up-043", Some(&other)));
 }
 
 #[tokio::test]

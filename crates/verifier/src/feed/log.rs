@@ -118,9 +118,14 @@ impl Log {
         let state = self.read();
         let Some(to) = Seen::parse(to, &state.source) else { return false };
         let from = from.and_then(|from| Seen::parse(from, &state.source)).unwrap_or_default();
-        let (begin, end) = (from.lowest_missing(), to.end());
+        // What is missing may be very old, and the log long: only these are looked up there.
+        let is_there = |number: u64| state.entries.range((number, 0)..=(number, u32::MAX)).next().is_some();
+        if from.missing().iter().any(|number| to.has(*number) && is_there(*number)) {
+            return true;
+        }
+        let (begin, end) = (from.end(), to.end());
         let mut newer = state.entries.range((begin, 0)..(end.max(begin), 0)).rev();
-        newer.any(|((number, _), _)| to.has(*number) && !from.has(*number))
+        newer.any(|((number, _), _)| to.has(*number))
     }
 
     /// Whether somebody at this position, or without one, is to be told of more than so many entries.
@@ -133,9 +138,19 @@ impl Log {
 
     /// The latest entry that is so: whose number it has, and which.
     pub fn find(&self, is_it: impl Fn(&Revocation) -> bool) -> Option<(String, u64)> {
-        let state = self.read();
-        let ((number, _), _) = state.entries.iter().rev().find(|(_, revocation)| is_it(revocation))?;
-        Some((state.source.clone(), *number))
+        let mut before = (u64::MAX, u32::MAX);
+        loop {
+            // Whoever adds entries does not wait until a long log is searched.
+            let state = self.read();
+            let mut looked_at = None;
+            for (at, revocation) in state.entries.range(..before).rev().take(SEARCHED_AT_ONCE) {
+                if is_it(revocation) {
+                    return Some((state.source.clone(), at.0));
+                }
+                looked_at = Some(*at);
+            }
+            before = looked_at?;
+        }
     }
 
     /// How often entries were added: as long as that stays the same, nobody can hear of anything new.
@@ -203,8 +218,13 @@ impl State {
     }
 }
 
+/// How many entries are searched before others have their turn.
+const SEARCHED_AT_ONCE: usize = 4096;
+
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn session(sid: u8, keep_until: i64) -> Revocation {
@@ -226,6 +246,22 @@ mod tests {
     }
 
     #[test]
+    fn an_entry_is_found_however_far_back_it_is() {
+        let log = Log::default();
+        // Several have one number, as those of one transaction have.
+        log.extend(
+            (0..20_000).map(|at| (at / 3, Revocation::Key { kid: at.to_string(), keep_until: 9_000 })),
+            "db",
+            Seen::below(9_000),
+        );
+        let number = |at: u64| log.find(|one| matches!(one, Revocation::Key { kid, .. } if *kid == at.to_string()));
+        for at in (0..20_000).step_by(97).chain([0, 19_999]) {
+            assert_eq!(number(at), Some(("db".to_owned(), at / 3)));
+        }
+        assert_eq!(number(20_000), None);
+    }
+
+    #[test]
     fn an_entry_that_is_read_again_is_told_once_and_kept_for_as_long_as_either_says() {
         let log = Log::default();
         log.extend([(1, session(1, 5_000))], "db", Seen::below(2));
@@ -235,6 +271,21 @@ mod tests {
         assert_eq!(log.len(), 1);
         log.expire(9_000);
         assert!(log.is_empty());
+    }
+
+    proptest! {
+        #[test]
+        fn somebody_hears_on_the_way_of_what_is_in_the_log_and_known_behind_it_alone(
+            numbers in prop::collection::btree_set(0u64..40, 0..8),
+            from in (0u64..40, prop::collection::vec(0u64..40, 0..4)),
+            to in (0u64..40, prop::collection::vec(0u64..40, 0..4)),
+        ) {
+            let log = Log::default();
+            log.extend(numbers.iter().map(|number| (*number, session(*number as u8, 9_000))), "db", Seen::below(40));
+            let [from, to] = [from, to].map(|(below, missing)| Seen::below_without(below, missing));
+            let tells = numbers.iter().any(|number| to.has(*number) && !from.has(*number));
+            prop_assert_eq!(log.tells_between(Some(&from.position("db")), &to.position("db")), tells);
+        }
     }
 
     #[test]

@@ -50,6 +50,11 @@ impl Seen {
         self.missing.first().copied().unwrap_or(self.below)
     }
 
+    /// Those below its end that are not among them, ascending.
+    pub(super) fn missing(&self) -> &[u64] {
+        &self.missing
+    }
+
     /// The number below which they all are.
     pub(super) fn end(&self) -> u64 {
         self.below

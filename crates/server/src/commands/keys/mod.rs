@@ -7,9 +7,9 @@ mod public;
 
 use std::process::ExitCode;
 
-use domain::KeyState;
 use domain::revocation::keep_until;
 use domain::signing_keys::{JWKS_MAX_AGE, KeyLife, SHORTEST_LEAD, Schedule};
+use domain::{KeyState, Span};
 use store::{NewKey, Store, StoredKey};
 use token::SigningKey;
 
@@ -250,6 +250,7 @@ impl Desk<'_> {
              {JWKS_MAX_AGE}."
         ));
         let told = told(&revoked.receipt, waits, self.config, &self.store, &self.clock).await?;
+        let told = told.or_after(KEYS_BELIEVED);
         told.print();
         Ok(told.code())
     }
@@ -299,6 +300,9 @@ fn gone(kid: &str) -> StartError {
 fn changed() -> StartError {
     wrong("the keys were changed by somebody else meanwhile; look at them again: watchword keys list")
 }
+
+/// How long a verifier that is cut off believes what a withdrawn key signs.
+const KEYS_BELIEVED: Span = Span::minutes(15);
 
 const SHARED: &str = "tokens.algorithm is HS256: tokens are signed with a secret that you share with their verifiers, so there \
     are no keys here to look after. To change the secret, set it anew here and at every verifier and restart; tokens signed \
