@@ -128,7 +128,11 @@ async fn a_page_of_one_node_ends_one_other_and_all_sessions_by_forms_that_anothe
     let lost = session_of(&others[0]).await;
     let page = here.get("/account/sessions").await;
     let page = here.submit(&page.form(&format!("/account/sessions/{lost}/end"))).await;
-    assert!(page.status == StatusCode::OK && !page.shows(&format!("{lost}/end")), "the list is the database's: {}", page.html);
+    assert!(
+        page.status == StatusCode::OK && !page.shows(&format!("{lost}/end")),
+        "the list is the database's: {}",
+        page.html
+    );
     refused_on_every_node(&front, &others[..1]).await;
 
     let page = here.submit(&page.form("/account/sessions/end-others")).await;
