@@ -41,6 +41,11 @@ impl Heard {
         self.asked_at = self.asked_at.max(now);
     }
 
+    /// Whether it has asked this node.
+    pub(super) fn asks_here(&self) -> bool {
+        self.asked_here.is_some()
+    }
+
     /// Takes note of a question; whether it may acknowledge something.
     pub(super) fn ask(&mut self, position: Option<Position>, now: UnixMillis, log: &Log) -> bool {
         if self.steps.back().is_some_and(|last| last.position == position) {

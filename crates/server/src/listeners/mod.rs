@@ -169,6 +169,11 @@ impl Listeners {
         self.known().iter().filter(|(_, heard)| heard.is_connected(now)).map(of).collect()
     }
 
+    /// Whether anybody asks here, rather than other nodes alone.
+    fn hears_anybody(&self) -> bool {
+        self.known().values().any(Heard::asks_here)
+    }
+
     /// For how long at most anybody accepts what has ended: nodes for `own`, and each listener as it says.
     pub fn longest_bound(&self, own: Span, now: UnixMillis) -> Span {
         let known = self.known();

@@ -16,7 +16,7 @@ impl Listeners {
     /// seconds, and not at all if too many wait already. Who has not by then is late.
     pub async fn wait(&self, place: &Place, until: UnixMillis, store: &Store, clock: &Clock) -> Vec<Acknowledgement> {
         let may_wait = self.waiters.try_acquire();
-        let end = Instant::now() + LONGEST;
+        let (end, settled) = (Instant::now() + LONGEST, Instant::now() + NEWCOMERS);
         let mut again = interval(AGAIN);
         again.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -28,7 +28,10 @@ impl Listeners {
             let now = clock.now();
             let acknowledgements = self.acknowledgements(place, now);
             let is_over = may_wait.is_err() || self.is_stopping.load(Ordering::Acquire) || Instant::now() >= end;
-            if is_over || now >= until || acknowledgements.iter().all(|one| one.at.is_some()) {
+            // Whoever hears nobody goes by what nodes write down, who may not have come to it yet.
+            let knows_all = Instant::now() >= settled || self.hears_anybody();
+            let is_acknowledged = knows_all && acknowledgements.iter().all(|one| one.at.is_some());
+            if is_over || now >= until || is_acknowledged {
                 return acknowledgements;
             }
             let _ = timeout(LOOK, news.changed()).await;
@@ -41,6 +44,9 @@ const LOOK: Duration = Duration::from_millis(50);
 
 /// How often to look at most.
 const AGAIN: Duration = Duration::from_millis(10);
+
+/// How soon a node has written down who has just begun to follow it.
+const NEWCOMERS: Duration = Duration::from_millis(300);
 
 /// The longest that anybody waits, whatever a listener says of its bound.
 const LONGEST: Duration = Duration::from_secs(25);

@@ -27,8 +27,8 @@ async fn a_command_waits_until_every_verifier_refuses_and_names_those_that_are_l
     let login = server.http().login("kavya");
     assert_eq!((code(&one, &login).await, code(&two, &login).await), ("accepted", "accepted"));
     let ran = place.run(&["session", "end", &login.text("session_id"), "--wait"]);
-    assert_eq!((code(&one, &login).await, code(&two, &login).await), ("revoked", "revoked"), "as the command says");
     assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert_eq!((code(&one, &login).await, code(&two, &login).await), ("revoked", "revoked"), "{ran:?}");
     println!("{}", ran.out);
     for instance in ["orders-1", "orders-2"] {
         let row = ran.out.lines().find(|line| line.contains(instance)).unwrap();
