@@ -70,7 +70,9 @@ fn an_installation_in_use_moves_and_whatever_was_acknowledged_holds_there() {
     let kid = place.json(&["keys", "list", "--json"])[0]["kid"].as_str().unwrap().to_owned();
     assert_eq!(place.run(&["keys", "revoke", &kid]).code, Some(0));
     http.refused_soon(&[bearer(&of_a_revoked_key.access)]);
-    let keys = http.get("/.well-known/jwks.json", &[]).json();
+    let published = || http.get("/.well-known/jwks.json", &[]).json();
+    soon(|| published()["keys"][0]["kid"] != kid);
+    let keys = published();
 
     let begun = Arc::new(Barrier::new(CLIENTS + 1));
     let clients: Vec<_> = (0..CLIENTS)
