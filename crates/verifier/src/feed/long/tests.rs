@@ -55,6 +55,21 @@ async fn a_long_answer_that_nobody_reads_gives_its_place_and_its_memory_back_at_
 }
 
 #[tokio::test]
+async fn what_is_left_at_the_deadline_is_dropped_although_somebody_holds_a_part() {
+    let places = Places { deadline: Duration::ZERO, ..Places::default() };
+    let answer = Bytes::from(vec![1; 2 * PART]);
+    let mut stream = std::pin::pin!(places.take("slow").unwrap().stream(iter([answer.clone()])));
+    let first = stream.next().await.unwrap().unwrap();
+    let dropped = async {
+        while !answer.is_unique() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), dropped).await.unwrap();
+    assert_eq!((first.len(), stream.next().await), (PART, Some(Err(NotTaken))));
+}
+
+#[tokio::test]
 async fn a_long_answer_that_is_read_arrives_whole_and_then_its_place_is_free() {
     let places = Places::default();
     let others: Vec<_> = (1..Long::PLACES_EACH).map(|_| places.take("orders").unwrap()).collect();
