@@ -130,6 +130,27 @@ it("an answer with very much in it is heeded to its end, and keeps nobody waitin
   assert.ok(turns.length > 10, `${turns.length}`);
 });
 
+/** An issuer without streams that answers at once: the questions that wait. */
+async function relays(t, said, boundMs) {
+  const own = await feed(t, said);
+  own.routes[STREAM] = (_, response) => response.writeHead(404).end();
+  await follow(t, own, { boundMs });
+  return () => own.questions.filter(({ wait }) => wait === String(boundMs / 3));
+}
+
+it("two relays of one name that tell everything again and again are given a rest", { timeout: 20_000 }, async (t) => {
+  const waiting = await relays(t, (count) => [sessionFrame(SID), watermark(`p${count}`)], 300);
+  await until(() => waiting().length >= 6);
+  const asked = waiting().map(({ at }) => at);
+  assert.ok(asked[5] - asked[0] >= 0.8 * 5 * 100, `${asked}`);
+});
+
+it("where streams are held back, whoever was told something new asks again at once", { timeout: 20_000 }, async (t) => {
+  const sid = (count) => SID.slice(0, -4) + String(count).padStart(4, "0");
+  const waiting = await relays(t, (count) => [sessionFrame(sid(count)), watermark(`p${count}`)], 60_000);
+  await until(() => waiting().length >= 3);
+});
+
 it("each kind of entry refuses what it is about, and nothing else", async (t) => {
   const at = Date.now();
   const user = idOf(USER);
@@ -297,27 +318,6 @@ it("where there are no streams at all, questions wait instead", { timeout: 20_00
   await until(() => own.questions.some(({ wait }) => wait === "100"));
   assert.equal(tries.length, 3);
   assert.ok(tries[1] - tries[0] >= 24 && tries[2] - tries[1] >= 49, `${tries}`);
-});
-
-/** An issuer without streams that answers at once: the questions that wait. */
-async function relays(t, said, boundMs) {
-  const own = await feed(t, said);
-  own.routes[STREAM] = (_, response) => response.writeHead(404).end();
-  await follow(t, own, { boundMs });
-  return () => own.questions.filter(({ wait }) => wait === String(boundMs / 3));
-}
-
-it("two relays of one name that tell everything again and again are given a rest", { timeout: 20_000 }, async (t) => {
-  const waiting = await relays(t, (count) => [sessionFrame(SID), watermark(`p${count}`)], 300);
-  await until(() => waiting().length >= 6);
-  const asked = waiting().map(({ at }) => at);
-  assert.ok(asked[5] - asked[0] >= 0.8 * 5 * 100, `${asked}`);
-});
-
-it("where streams are held back, whoever was told something new asks again at once", { timeout: 20_000 }, async (t) => {
-  const sid = (count) => SID.slice(0, -4) + String(count).padStart(4, "0");
-  const waiting = await relays(t, (count) => [sessionFrame(sid(count)), watermark(`p${count}`)], 60_000);
-  await until(() => waiting().length >= 3);
 });
 
 it("a stream that is not held back is kept, although a question was quicker", async (t) => {
