@@ -284,15 +284,15 @@ class Following:
             stop.wait(pause.after(error, self._pace))
 
     def _ask_waiting(self, pause: _Pause) -> None:
-        until = time.monotonic() + WITHOUT_STREAM
+        until, longest = time.monotonic() + WITHOUT_STREAM, min(self._pace, _LONGEST_WAIT)
         with contextlib.closing(self._fetch.channel()) as channel:
             while not self._stop.is_set() and time.monotonic() < until:
                 begun = time.monotonic()
                 try:
-                    is_new = self._ask(channel, self._pace)
+                    is_new = self._ask(channel, longest)
                     pause = _Pause()
                     # Of two relays under one name each answers with everything, at once, to a position of the other.
-                    left = max(0.0, self._pace - (time.monotonic() - begun))
+                    left = max(0.0, longest - (time.monotonic() - begun))
                     self._stop.wait(min(_SOON, left) if is_new else left)
                 except Exception as error:
                     self._stop.wait(pause.after(error, self._pace))
@@ -339,6 +339,9 @@ MAX_BYTES = 64 << 20
 """The longest answer: some three million entries."""
 
 _LONGEST_ANSWER = 60.0
+
+# For how many seconds an issuer holds an answer back at most.
+_LONGEST_WAIT = 25.0
 
 # After how many streams in a row that said nothing to go on without one, and for how long.
 _SILENT_STREAMS = 3

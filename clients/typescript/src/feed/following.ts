@@ -225,14 +225,15 @@ export class Following {
   /** Questions that wait are as quick as a stream; they only cost more. */
   async #askWaiting(): Promise<void> {
     const [pause, until] = [new Pause(), this.#clock.passed() + WITHOUT_STREAM_MS];
+    const waitMs = Math.min(this.#pace, LONGEST_WAIT_MS);
     while (!this.#end.signal.aborted && this.#clock.passed() < until) {
       const begun = this.#clock.passed();
       const restAfter = (isNew: boolean) => {
         // Of two relays under one name each answers with everything, at once, to a position of the other.
-        const left = Math.max(0, this.#pace - (this.#clock.passed() - begun));
+        const left = Math.max(0, waitMs - (this.#clock.passed() - begun));
         return isNew ? Math.min(SOON_MS, left) : left;
       };
-      await rest(await this.#askAgain(pause, this.#pace, restAfter), this.#end.signal);
+      await rest(await this.#askAgain(pause, waitMs, restAfter), this.#end.signal);
     }
   }
 
@@ -284,9 +285,10 @@ const LONGEST_MS = 60_000;
 /** How many frames are heeded before others have their turn. */
 const AT_ONCE = 5_000;
 
-/** After how many streams in a row that said nothing to go on without one, and for how long. */
+/** After how many streams in a row that said nothing to go on without one, for how long, and how long an issuer holds an answer then. */
 const SILENT_STREAMS = 3;
 const WITHOUT_STREAM_MS = 5 * 60_000;
+const LONGEST_WAIT_MS = 25_000;
 
 /** The longest `Retry-After` that is heeded. */
 const MOST_DEMANDED_MS = 60_000;

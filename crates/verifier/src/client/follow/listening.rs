@@ -40,13 +40,14 @@ impl Following {
     /// Asks with `wait` for some minutes.
     async fn ask_waiting(&self, pause: &mut Pause) {
         let until = self.clock.passed_ms() + millis(WITHOUT_STREAM);
+        let wait = self.pace().min(LONGEST_WAIT);
         while self.clock.passed_ms() < until {
             let begun = Instant::now();
-            match self.ask(self.pace()).await {
+            match self.ask(wait).await {
                 Ok(is_new) => {
                     *pause = Pause::default();
                     // Of two relays under one name each answers with everything, at once, to a position of the other.
-                    let left = self.pace().saturating_sub(begun.elapsed());
+                    let left = wait.saturating_sub(begun.elapsed());
                     rest(if is_new { left.min(SOON) } else { left }).await;
                 }
                 Err(_) => rest(pause.next(self.pace())).await,
@@ -80,6 +81,9 @@ pub(super) async fn listen_on(this: Arc<Following>) {
 
 /// How long a stream may be silent, which speaks once a second.
 const QUIET: Duration = Duration::from_secs(3);
+
+/// For how long an issuer holds an answer back at most.
+const LONGEST_WAIT: Duration = Duration::from_secs(25);
 
 /// After how many streams in a row that said nothing to go on without one, and for how long.
 const SILENT_STREAMS: u32 = 3;
