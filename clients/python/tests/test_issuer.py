@@ -3,6 +3,7 @@
 import asyncio
 import struct
 import threading
+import time
 import uuid
 
 import pytest
@@ -336,6 +337,36 @@ def test_where_streams_are_held_back_questions_wait_instead(issuer, monkeypatch)
     with connect(issuer, follow="wwv_x", bound=0.3):
         issuer.wait_until(lambda: any(query.get("wait") == "100" for path, query in issuer.queries if path == "/revocations"))
     assert issuer.asked["/revocations/stream"] == 3
+
+
+def _waiting(issuer, milliseconds):
+    """When questions were asked that wait so long."""
+    asked, answer = [], issuer.answers["/revocations"]
+
+    def noted(query):
+        if query["wait"] == milliseconds:
+            asked.append(time.monotonic())
+        return answer(query)
+
+    issuer.answers["/revocations"] = noted
+    return asked
+
+
+def test_two_relays_of_one_name_that_tell_everything_again_and_again_are_given_a_rest(issuer):
+    known = session_entry(str(uuid.uuid4()))
+    issuer.answers["/revocations"] = lambda query: (200, {}, known + watermark())
+    asked = _waiting(issuer, "100")
+    with connect(issuer, follow="wwv_x", bound=0.3):
+        issuer.wait_until(lambda: len(asked) >= 6)
+    assert asked[5] - asked[0] >= 0.8 * 5 * 0.1, asked
+
+
+def test_where_streams_are_held_back_whoever_was_told_something_new_asks_again_at_once(issuer):
+    issuer.answers["/revocations"] = lambda query: (200, {}, session_entry(str(uuid.uuid4())) + watermark())
+    asked = _waiting(issuer, "25000")
+    with connect(issuer, follow="wwv_x", bound=3_600):
+        # Without news there would be two in a minute.
+        issuer.wait_until(lambda: len(asked) >= 6)
 
 
 def test_an_answer_without_end_is_given_up(issuer, monkeypatch):

@@ -130,6 +130,28 @@ it("an answer with very much in it is heeded to its end, and keeps nobody waitin
   assert.ok(turns.length > 10, `${turns.length}`);
 });
 
+/** An issuer without streams that answers at once: the questions that wait. */
+async function relays(t, said, boundMs) {
+  const own = await feed(t, said);
+  own.routes[STREAM] = (_, response) => response.writeHead(404).end();
+  await follow(t, own, { boundMs });
+  return () => own.questions.filter(({ wait }) => wait === String(Math.min(boundMs / 3, 25_000)));
+}
+
+it("two relays of one name that tell everything again and again are given a rest", { timeout: 300_000 }, async (t) => {
+  const waiting = await relays(t, (count) => [sessionFrame(SID), watermark(`p${count}`)], 300);
+  await until(() => waiting().length >= 6);
+  const asked = waiting().map(({ at }) => at);
+  assert.ok(asked[5] - asked[0] >= 0.8 * 5 * 100, `${asked}`);
+});
+
+it("where streams are held back, whoever was told something new asks again at once", { timeout: 300_000 }, async (t) => {
+  const sid = (count) => SID.slice(0, -4) + String(count).padStart(4, "0");
+  const waiting = await relays(t, (count) => [sessionFrame(sid(count)), watermark(`p${count}`)], 3_600_000);
+  // Without news there would be two in a minute.
+  await until(() => waiting().length >= 6);
+});
+
 it("each kind of entry refuses what it is about, and nothing else", async (t) => {
   const at = Date.now();
   const user = idOf(USER);

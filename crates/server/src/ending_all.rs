@@ -79,7 +79,35 @@ const LOOKS: u32 = 1_000;
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+
+    use store::Options;
+
     use super::*;
+
+    /// What comes of rounds whose moment has passed at their commit, for so many times; then the database fails.
+    async fn failing_after(rounds: u32) -> Error {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&Options::file(folder.path().join("watchword.db"))).unwrap();
+        let clock = Clock::system(None).unwrap();
+        let done = Cell::new(0);
+        let end = async |_, now| {
+            if done.replace(done.get() + 1) == rounds {
+                return Err(store::Error::Unavailable);
+            }
+            store.end_everybody(now, now).await
+        };
+        in_time(&store, &clock, end).await.err().unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_failure_after_the_commit_is_told_apart_from_one_before_it() {
+        assert!(matches!(failing_after(0).await, Error::Nothing(_)));
+        for rounds in [1, 2] {
+            let error = failing_after(rounds).await;
+            assert!(matches!(error, Error::Unchecked(_)) && error.to_string().starts_with("it has ended"), "{error}");
+        }
+    }
 
     #[test]
     fn after_a_round_that_took_long_the_next_is_given_twice_that() {

@@ -3,11 +3,11 @@
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::middleware::{from_fn, from_fn_with_state, map_response};
 use axum::routing::{any, delete, get, post};
 
 use crate::app::App;
-use crate::failure::{Failure, page_or_problem};
+use crate::failure::{self, Failure, page_or_problem};
 use crate::{
     account, api_docs, dashboard, forward_auth, health, home, layout, login, logout, metadata, metrics, published_keys,
     refresh, revocation_feed, session_api, setup, signup,
@@ -62,6 +62,7 @@ fn proxy() -> Router<App> {
         .route("/forward-auth", any(forward_auth::ask))
         .route("/forward-auth/envoy/", any(forward_auth::envoy))
         .route("/forward-auth/envoy/{*path}", any(forward_auth::envoy))
+        .route_layer(map_response(failure::to_proxy))
 }
 
 fn feed() -> Router<App> {

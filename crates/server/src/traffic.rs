@@ -1,11 +1,10 @@
 //! What goes out to those who follow the revocations: counted, and kept within bounds where an answer is long.
 
-use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::body::{Body, Bytes};
-use futures_util::stream::{Stream, StreamExt};
+use futures_util::stream::{Stream, TryStreamExt};
 use verifier::feed::{Feed, Long, Position};
 
 use crate::failure::Failure;
@@ -44,9 +43,10 @@ impl Default for Traffic {
 }
 
 impl Traffic {
-    /// Refuses to answer somebody at this position if that would be long and as many long answers are on their way as may be.
-    pub fn admit(&self, feed: &Feed, position: Option<&Position>) -> Result<Long, Failure> {
-        feed.admit(position).ok_or_else(|| {
+    /// Refuses to answer who shows this verifier's credential at this position if that would be long and as many long answers are on
+    /// their way as may be.
+    pub fn admit(&self, feed: &Feed, verifier: &str, position: Option<&Position>) -> Result<Long, Failure> {
+        feed.admit(verifier, position).ok_or_else(|| {
             add(&self.put_off);
             Failure::Unavailable { retry_after: 1 }
         })
@@ -59,16 +59,15 @@ impl Traffic {
         if long.is_short() {
             return Body::from(bytes);
         }
-        Body::from_stream(long.parts(bytes).map(Ok::<_, Infallible>))
+        Body::from_stream(long.parts(bytes))
     }
 }
 
 /// The body of a stream, counted. Its first part may be long.
 pub fn stream(traffic: &Arc<Traffic>, frames: impl Stream<Item = Bytes> + Send + 'static, long: Long) -> Body {
     let open = Open::of(Arc::clone(traffic));
-    Body::from_stream(long.until_second(frames).map(move |part| {
+    Body::from_stream(long.stream(frames).inspect_ok(move |part| {
         open.0.bytes.fetch_add(part.len() as u64, Ordering::Relaxed);
-        Ok::<_, Infallible>(part)
     }))
 }
 

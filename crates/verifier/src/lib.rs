@@ -68,10 +68,10 @@ pub use clock::Clock;
 pub use policy::{Policy, Unmet, WhenStale};
 pub use refused::Refused;
 pub use revoked::{Marks, Revocation, Revoked};
-#[cfg(feature = "client")]
-pub use web::Rejection;
 #[cfg(feature = "tower")]
 pub use web::{Provide, Provided, Require, Required};
+#[cfg(feature = "client")]
+pub use web::{Rejection, is_by_own_page};
 
 /// What tokens are made of, as this crate's interface names it.
 pub use token;

@@ -11,6 +11,7 @@ import secrets
 import socket
 import threading
 import time
+from typing import NamedTuple
 
 from . import forked
 from .claims import Marks
@@ -27,6 +28,14 @@ _log = logging.getLogger("watchword_verifier")
 
 class _Interrupted(Exception):
     """Why following goes on with a pause."""
+
+
+class _Applied(NamedTuple):
+    """What has come in: whether all of it was understood, whether something was withdrawn, and whether that was not known yet."""
+
+    is_whole: bool = True
+    is_news: bool = False
+    is_new: bool = False
 
 
 class Following:
@@ -136,8 +145,8 @@ class Following:
             self._threads.append(thread)
             thread.start()
 
-    def _ask(self, channel: Channel, wait: float = 0.0) -> None:
-        """Asks what is new; for up to `wait` seconds the answer may be held back."""
+    def _ask(self, channel: Channel, wait: float = 0.0) -> bool:
+        """Asks what is new; for up to `wait` seconds the answer may be held back. Whether anything in it was new."""
         asked = self._clock.passed_ms()
         pace = Pace(self._patience + wait, _LONGEST_ANSWER)
         answer = channel.get(self._url("", wait), self._headers, pace, MAX_BYTES)
@@ -146,13 +155,14 @@ class Following:
         watermark = last_watermark(answer.body)
         if watermark is None:
             raise _Interrupted("the answer was cut off")
-        is_whole, _ = self._apply(Frames(answer.body), watermark.now_ms)
-        if not is_whole:
+        applied = self._apply(Frames(answer.body), watermark.now_ms)
+        if not applied.is_whole:
             raise _Interrupted("the issuer tells of something that this version does not know; renew this program")
         # Before it is known again, so that nobody is admitted who is then overlooked.
         self._note_silence(watermark)
         self._freshness.learn(asked, watermark.age_ms, watermark.now_ms)
         self._ready.set()
+        return applied.is_new
 
     def _note_silence(self, watermark: Watermark) -> None:
         """After a long silence something may have been withdrawn and forgotten before it could be heard."""
@@ -168,7 +178,7 @@ class Following:
 
     def _listen(self) -> bool:
         """Listens to one stream until it ends; whether it said anything."""
-        has_spoken, is_whole, frames, pace = False, True, Frames(), Pace(self._patience)
+        has_spoken, applied, frames, pace = False, _Applied(), Frames(), Pace(self._patience)
         response = self._streams.open(self._url("/stream"), self._headers, pace)
         if response.status != 200:
             self._streams.close()
@@ -190,18 +200,18 @@ class Following:
                 frames.push(part)
                 view = self.view()
                 if view is not None:
-                    is_whole, is_news = self._apply(frames, view.now_ms, is_whole)
-                    if is_news:
+                    applied = self._apply(frames, view.now_ms, applied.is_whole)
+                    if applied.is_news:
                         self._news.set()
         finally:
             self._streams.close()
             response.close()
         return has_spoken
 
-    def _apply(self, frames: Frames, now_ms: int, is_whole: bool = True) -> tuple[bool, bool]:
-        """Heeds what has come in: whether all of it was understood, and whether something was withdrawn. It goes on from a
-        watermark only as long as everything before it was understood, so that what was not comes again."""
-        is_news = False
+    def _apply(self, frames: Frames, now_ms: int, is_whole: bool = True) -> _Applied:
+        """Heeds what has come in. It goes on from a watermark only as long as everything before it was understood, so that what
+        was not comes again."""
+        is_news = is_new = False
         for frame in frames.take(now_ms):
             if isinstance(frame, Watermark):
                 if is_whole:
@@ -213,12 +223,13 @@ class Following:
                     # For as long as keys are used that were fetched before.
                     longest = now_ms + self._keys.longest_use_ms
                     frame = frame._replace(keep_until=max(frame.keep_until, longest))
+                is_new = is_new or not self.revoked.is_known(frame)
                 self.revoked.insert(frame, now_ms)
                 is_news = True
         if is_news:
             with self._changed:
                 self._changed.notify_all()
-        return is_whole, is_news
+        return _Applied(is_whole, is_news, is_new)
 
     def _url(self, suffix: str, wait: float = 0.0) -> str:
         # No cache on the way may answer for the issuer.
@@ -273,13 +284,16 @@ class Following:
             stop.wait(pause.after(error, self._pace))
 
     def _ask_waiting(self, pause: _Pause) -> None:
-        until = time.monotonic() + WITHOUT_STREAM
+        until, longest = time.monotonic() + WITHOUT_STREAM, min(self._pace, _LONGEST_WAIT)
         with contextlib.closing(self._fetch.channel()) as channel:
             while not self._stop.is_set() and time.monotonic() < until:
+                begun = time.monotonic()
                 try:
-                    self._ask(channel, self._pace)
+                    is_new = self._ask(channel, longest)
+                    pause = _Pause()
                     # Of two relays under one name each answers with everything, at once, to a position of the other.
-                    self._stop.wait(_SOON)
+                    left = max(0.0, longest - (time.monotonic() - begun))
+                    self._stop.wait(min(_SOON, left) if is_new else left)
                 except Exception as error:
                     self._stop.wait(pause.after(error, self._pace))
 
@@ -325,6 +339,9 @@ MAX_BYTES = 64 << 20
 """The longest answer: some three million entries."""
 
 _LONGEST_ANSWER = 60.0
+
+# For how many seconds an issuer holds an answer back at most.
+_LONGEST_WAIT = 25.0
 
 # After how many streams in a row that said nothing to go on without one, and for how long.
 _SILENT_STREAMS = 3

@@ -112,6 +112,19 @@ class Revoked:
                     return True
         return False
 
+    def is_known(self, entry: Revocation) -> bool:
+        """Whether what an entry refuses is refused already."""
+        nobody = Marks(bytes(16), None, 2**64, _ALWAYS - 1, None, None)
+        if isinstance(entry, Session):
+            return self.is_revoked(nobody._replace(sid=entry.sid))
+        if isinstance(entry, Epoch):
+            return self.is_revoked(nobody._replace(user=entry.user, uep=entry.epoch - 1))
+        if isinstance(entry, DeadKey):
+            return self.is_revoked(nobody._replace(kid=entry.kid))
+        if isinstance(entry, Client):
+            return self.is_revoked(nobody._replace(rat=entry.read_until, client_id=entry.client_id))
+        return self.is_revoked(nobody._replace(rat=entry.read_until))
+
     def expire(self, now_ms: int) -> None:
         """Drops what no longer matters. From then on nothing that had expired by `now_ms` may count as live, even if the
         clock steps back: see `horizon`."""

@@ -85,8 +85,8 @@ export class Following {
     return this.#position === undefined ? PATIENCE_MS : Math.min(PATIENCE_MS, Math.max(LEAST_PATIENCE_MS, this.#pace));
   }
 
-  /** Asks what is new; for up to `waitMs` the answer may be held back. */
-  async #ask({ waitMs, isBackground = true }: { waitMs: number; isBackground?: boolean }): Promise<void> {
+  /** Asks what is new; for up to `waitMs` the answer may be held back. Whether anything in it was new. */
+  async #ask({ waitMs, isBackground = true }: { waitMs: number; isBackground?: boolean }): Promise<boolean> {
     const asked = this.#clock.passed();
     const [stream, patienceMs] = [this.#stream, this.#patience + waitMs];
     const entries = stream?.entries;
@@ -100,6 +100,7 @@ export class Following {
     if (!isWhole) throw new ConnectError("the issuer tells of something that this version does not know; renew this package");
     this.#learn(asked, watermark);
     if (isNew && stream !== undefined && entries === stream.entries) this.#expectOnStream(stream, entries);
+    return isNew;
   }
 
   #learn(asked: number, watermark: Watermark): void {
@@ -199,7 +200,7 @@ export class Following {
   async #askOn(): Promise<void> {
     const pause = new Pause();
     while (!this.#end.signal.aborted) {
-      await rest(await this.#askAgain(pause, 0, this.#pace), this.#wake.signal);
+      await rest(await this.#askAgain(pause, 0, () => this.#pace), this.#wake.signal);
       if (!this.#end.signal.aborted) this.#wake = new AbortController();
     }
   }
@@ -224,20 +225,26 @@ export class Following {
   /** Questions that wait are as quick as a stream; they only cost more. */
   async #askWaiting(): Promise<void> {
     const [pause, until] = [new Pause(), this.#clock.passed() + WITHOUT_STREAM_MS];
+    const waitMs = Math.min(this.#pace, LONGEST_WAIT_MS);
     while (!this.#end.signal.aborted && this.#clock.passed() < until) {
-      // Of two relays under one name each answers with everything, at once, to a position of the other.
-      await rest(await this.#askAgain(pause, this.#pace, SOON_MS), this.#end.signal);
+      const begun = this.#clock.passed();
+      const restAfter = (isNew: boolean) => {
+        // Of two relays under one name each answers with everything, at once, to a position of the other.
+        const left = Math.max(0, waitMs - (this.#clock.passed() - begun));
+        return isNew ? Math.min(SOON_MS, left) : left;
+      };
+      await rest(await this.#askAgain(pause, waitMs, restAfter), this.#end.signal);
     }
   }
 
-  /** Asks; how long to rest then. */
-  async #askAgain(pause: Pause, waitMs: number, restMs: number): Promise<number> {
+  /** Asks; how long to rest then, which `restAfter` an answer says. */
+  async #askAgain(pause: Pause, waitMs: number, restAfter: (isNew: boolean) => number): Promise<number> {
     try {
-      await this.#ask({ waitMs });
+      const isNew = await this.#ask({ waitMs });
       pause.reset();
       if (this.#isTroubled) this.#warn("the issuer tells of revocations again");
       this.#isTroubled = false;
-      return restMs;
+      return restAfter(isNew);
     } catch (error) {
       if (!this.#isTroubled && !this.#end.signal.aborted) this.#warn(`the revocations cannot be asked for: ${(error as Error).message}`);
       this.#isTroubled = true;
@@ -278,9 +285,10 @@ const LONGEST_MS = 60_000;
 /** How many frames are heeded before others have their turn. */
 const AT_ONCE = 5_000;
 
-/** After how many streams in a row that said nothing to go on without one, and for how long. */
+/** After how many streams in a row that said nothing to go on without one, for how long, and how long an issuer holds an answer then. */
 const SILENT_STREAMS = 3;
 const WITHOUT_STREAM_MS = 5 * 60_000;
+const LONGEST_WAIT_MS = 25_000;
 
 /** The longest `Retry-After` that is heeded. */
 const MOST_DEMANDED_MS = 60_000;

@@ -7,7 +7,7 @@ use std::fmt::Display;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
-pub use render::{Problem, page_or_problem};
+pub use render::{Problem, page_or_problem, to_proxy};
 
 /// One variant per thing a client may learn.
 #[derive(Clone, Debug)]

@@ -60,20 +60,30 @@ pub async fn page_or_problem(State(app): State<App>, request: Request, next: Nex
     let id = *request.extensions().get::<RequestId>().expect("the edge numbers every request");
     let (method, uri, headers) = (request.method().clone(), request.uri().clone(), request.headers().clone());
     let mut response = next.run(request).await;
+    let is_to_proxy = response.extensions_mut().remove::<ToProxy>().is_some();
     let Some(failure) = response.extensions_mut().remove::<Failure>() else { return response };
     if let Failure::Internal(error) = &failure {
         tracing::error!(request_id = %id, %method, error, "internal failure");
     }
     let wants_page = Wants::of(&headers) == Wants::Page && !uri.path().starts_with("/api/");
     let mut rendered = match &failure {
-        // A proxy acts on the status, and asks for the login page by name if it can hand on a redirect.
-        Failure::Unauthenticated(_) if uri.path().starts_with(crate::forward_auth::PATH) => problem(&failure, id),
+        Failure::Unauthenticated(_) if is_to_proxy => problem(&failure, id),
         Failure::Unauthenticated(None) if wants_page => return to_login(&method, &uri),
         _ if wants_page => page(&failure, id, &headers, &app).await,
         _ => problem(&failure, id),
     };
     add_headers(&failure, rendered.headers_mut());
     rendered
+}
+
+/// A response to a proxy that acts on the status: nobody is sent to the login page by it.
+#[derive(Clone)]
+struct ToProxy;
+
+/// For routes where a proxy asks, which asks for the login page by name if it can hand on a redirect.
+pub async fn to_proxy(mut response: Response) -> Response {
+    response.extensions_mut().insert(ToProxy);
+    response
 }
 
 /// To the login page, and from there back to what was asked for; a form is not sent again.

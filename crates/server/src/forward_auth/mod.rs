@@ -86,4 +86,4 @@ fn to_login(original: &Original, app: &App) -> Response {
 }
 
 /// What the path of each question begins with.
-pub const PATH: &str = "/forward-auth";
+const PATH: &str = "/forward-auth";

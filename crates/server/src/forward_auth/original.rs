@@ -44,19 +44,9 @@ impl Original {
             && !opens_websocket.iter().any(|name| headers.contains_key(name))
     }
 
-    /// Whether the browser says that a page of the very origin it was sent to made the request (Fetch Metadata; RFC 6454).
-    /// Where the session is on https, pages on plain http are nobody's own.
+    /// Whether the browser says that a page of the very origin it was sent to made the request.
     pub fn is_own(&self, headers: &HeaderMap, is_https: bool) -> bool {
-        if let Some(site) = headers.get("sec-fetch-site") {
-            return site == "same-origin";
-        }
-        // A browser from before 2023, or one that reached the proxy by plain http.
-        let origin = headers.get(header::ORIGIN).and_then(|origin| origin.to_str().ok());
-        let (Some((scheme, authority)), Some(host)) = (origin.and_then(|text| text.split_once("://")), &self.host)
-        else {
-            return false;
-        };
-        (scheme == "https" || (scheme == "http" && !is_https)) && host.eq_ignore_ascii_case(authority)
+        verifier::is_by_own_page(headers, self.host.as_deref(), is_https)
     }
 
     /// Its path and query, if they are at the origin where the login page is.

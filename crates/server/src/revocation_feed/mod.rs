@@ -50,14 +50,14 @@ type Answer<T> = ([(HeaderName, &'static str); 1], T);
         (status = 200, description = "Frames", content_type = "application/vnd.watchword.revocations"),
         (status = 400, description = "A parameter has a value that it cannot have", body = Problem, content_type = "application/problem+json"),
         (status = 401, description = "Not the credential of a verifier", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "This node does not know enough itself, or is sending as many long answers as it may", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "This node does not know enough itself, or is sending as many long answers as it may, to this credential or to all", body = Problem, content_type = "application/problem+json"),
     ))]
 pub async fn ask(follower: Follower, InQuery(question): InQuery<Question>, app: App) -> Result<Answer<Body>, Failure> {
     let Heard { position, wait, name, bound } = question.heard(follower)?;
+    let (feed, verifier) = (app.memory.feed(), name.verifier.clone());
     let asked = Asked { name, position: position.clone(), bound };
-    app.listeners.heard(asked, app.memory.feed().log(), app.clock.now());
-    let feed = app.memory.feed();
-    let long = app.traffic.admit(feed, position.as_ref())?;
+    app.listeners.heard(asked, feed.log(), app.clock.now());
+    let long = app.traffic.admit(feed, &verifier, position.as_ref())?;
     let answer = feed.answer(position.as_ref(), wait).await.ok_or(NOT_READY)?;
     Ok(([FRAMES], app.traffic.answer(answer.bytes, long)))
 }
@@ -71,7 +71,7 @@ pub async fn ask(follower: Follower, InQuery(question): InQuery<Question>, app: 
         (status = 200, description = "Frames", content_type = "application/vnd.watchword.revocations"),
         (status = 400, description = "A parameter has a value that it cannot have", body = Problem, content_type = "application/problem+json"),
         (status = 401, description = "Not the credential of a verifier", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "This node does not know enough itself, or is sending as many long answers as it may", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "This node does not know enough itself, or is sending as many long answers as it may, to this credential or to all", body = Problem, content_type = "application/problem+json"),
     ))]
 pub async fn stream(
     follower: Follower,
@@ -79,13 +79,14 @@ pub async fn stream(
     app: App,
 ) -> Result<Answer<Body>, Failure> {
     let Heard { position, name, bound, .. } = question.heard(follower)?;
+    let verifier = name.verifier.clone();
     // It is there. What it knows, its questions say.
     app.listeners.met(name, bound, app.clock.now());
     if !app.memory.is_ready(app.clock.now()) {
         return Err(NOT_READY);
     }
     let feed = app.memory.feed();
-    let long = app.traffic.admit(feed, position.as_ref())?;
+    let long = app.traffic.admit(feed, &verifier, position.as_ref())?;
     let frames = feed.clone().stream(position, STREAM_LIFETIME);
     Ok(([FRAMES], traffic::stream(&app.traffic, frames, long)))
 }

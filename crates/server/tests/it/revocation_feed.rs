@@ -26,8 +26,12 @@ pub struct Answer {
 
 impl<'a> Follower<'a> {
     pub async fn of(server: &'a TestServer) -> Self {
+        Self::named("orders", server).await
+    }
+
+    async fn named(name: &str, server: &'a TestServer) -> Self {
         let (credential, hash) = watchword::revocation_feed::new_credential();
-        assert!(server.app.store.add_verifier("orders".to_owned(), hash, server.app.clock.now()).await.unwrap());
+        assert!(server.app.store.add_verifier(name.to_owned(), hash, server.app.clock.now()).await.unwrap());
         Self { server, credential }
     }
 
@@ -231,19 +235,23 @@ async fn only_so_many_long_answers_are_on_their_way_at_a_time_and_short_ones_alw
     // Whoever comes with a position that cannot be placed is told everything, too.
     let questions =
         ["/revocations", "/revocations/stream", "/revocations?position=made-up", "/revocations?position=1.test.0:0"];
-    for question in questions.into_iter().cycle().take(8) {
-        let response = follower.send(question).await;
-        assert_eq!(response.status(), StatusCode::OK);
-        on_their_way.push(response);
+    let (other, third) = (Follower::named("shop", &server).await, Follower::named("stock", &server).await);
+    for follower in [&follower, &other] {
+        for question in questions {
+            let response = follower.send(question).await;
+            assert_eq!(response.status(), StatusCode::OK);
+            on_their_way.push(response);
+        }
+        for question in questions {
+            let response = follower.send(question).await;
+            assert_eq!(
+                (response.status(), &response.headers()["retry-after"]),
+                (StatusCode::SERVICE_UNAVAILABLE, &"1".parse().unwrap())
+            );
+        }
     }
-    for question in questions {
-        let response = follower.send(question).await;
-        assert_eq!(
-            (response.status(), &response.headers()["retry-after"]),
-            (StatusCode::SERVICE_UNAVAILABLE, &"1".parse().unwrap())
-        );
-    }
-    assert_eq!(server.claim_failures().len(), 4);
+    assert_eq!(third.send("/revocations").await.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(server.claim_failures().len(), 9);
     let latest = Seen::below(10_001).position("test");
     assert_eq!(follower.ask(&format!("?position={}", latest.as_str())).await.entries, []);
 
@@ -251,8 +259,8 @@ async fn only_so_many_long_answers_are_on_their_way_at_a_time_and_short_ones_alw
     assert_eq!(Answer::read(&whole, 0).entries.len(), 10_001);
     let mut stream = follower.send("/revocations/stream").await.into_body();
     assert_eq!(follower.send("/revocations").await.status(), StatusCode::SERVICE_UNAVAILABLE);
-    for _ in 0..2 {
-        // The first part has been taken once the next is asked for.
+    for _ in 0..5 {
+        // What is long is in four parts, and the last of them has been taken once the next is asked for.
         stream.frame().await.unwrap().unwrap();
     }
     assert_eq!(follower.send("/revocations").await.status(), StatusCode::OK);

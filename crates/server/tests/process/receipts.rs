@@ -76,6 +76,27 @@ fn without_verifiers_nobody_has_to_be_waited_for() {
 }
 
 #[test]
+fn whoever_is_late_when_a_key_is_revoked_believes_it_for_a_quarter_of_an_hour() {
+    let place = Place::new();
+    place.add_user("kavya");
+    place.json(&["verifier", "add", "orders", "--json"]);
+    let server = place.serve();
+    let kid = server.http().login("kavya").kid();
+    assert_eq!(server.stop(), Some(0));
+    let database = Connection::open(place.path("watchword.db")).unwrap();
+    // It counts as connected, however slow this machine is, and knows nothing yet.
+    let slow = "insert into listeners values ('orders', 'slow', null, 0, (unixepoch() + 60) * 1000, 5000)";
+    database.execute(slow, []).unwrap();
+    let later = "select strftime('%Y-%m-%d %H:%M:%S UTC', 'now', '+15 minutes')";
+    let later: String = database.query_row(later, [], |row| row.get(0)).unwrap();
+    let ran = place.run(&["keys", "revoke", &kid, "--wait"]);
+    assert_eq!(ran.code, Some(3), "{ran:?}");
+    let (_, told) = ran.out.split_once("1 of 1 are late. Whatever became of them, they refuse it from ").unwrap();
+    let from = told.strip_suffix(" on.\n").unwrap();
+    assert!(from >= later.as_str(), "{from} is before {later}");
+}
+
+#[test]
 fn what_has_ended_is_said_to_have_ended_although_the_database_does_not_tell_who_listens() {
     let place = Place::new();
     place.add_user("kavya");

@@ -19,7 +19,7 @@ pub use frame::{Frame, Frames, Position, Watermark};
 pub use freshness::{Freshness, View};
 pub use log::{Answer, Log};
 #[cfg(feature = "serve")]
-pub use long::Long;
+pub use long::{Long, NotTaken};
 #[cfg(feature = "serve")]
 pub use onward::Onward;
 #[cfg(feature = "serve")]

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::stream::{Stream, unfold};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
+use super::long::Places;
 use super::{Answer, Frame, Log, Long, Position, Seen, View};
 use crate::Revocation;
 
@@ -18,7 +19,7 @@ pub struct Feed {
     /// How much this side knows, and what time it is.
     known: Box<dyn Fn() -> Option<View> + Send + Sync>,
     news: watch::Sender<()>,
-    long: Arc<Semaphore>,
+    long: Places,
     is_stopping: AtomicBool,
 }
 
@@ -32,7 +33,7 @@ impl Feed {
             log: Log::default(),
             known: Box::new(known),
             news: watch::Sender::new(()),
-            long: Arc::new(Semaphore::new(Long::PLACES)),
+            long: Places::default(),
             is_stopping: AtomicBool::new(false),
         }
     }
@@ -46,13 +47,14 @@ impl Feed {
         }
     }
 
-    /// To be asked before anybody at this position, or without one, is answered. `None` if the answer would be long and as many
-    /// long answers are on their way as may be: let them come again.
-    pub fn admit(&self, position: Option<&Position>) -> Option<Long> {
+    /// To be asked before an asker at this position, or without one, is answered: by which name does not matter, as long as others
+    /// have others. `None` if the answer would be long and as many long answers are on their way as may be, to this asker or to
+    /// all: let them come again.
+    pub fn admit(&self, asker: &str, position: Option<&Position>) -> Option<Long> {
         if !self.log.owes_more_than(Long::ENTRIES, position) {
-            return Some(Long(None));
+            return Some(Long::short());
         }
-        Arc::clone(&self.long).try_acquire_owned().ok().map(|place| Long(Some(place)))
+        self.long.take(asker)
     }
 
     /// The answer to a question. With a position it may be held back for up to `wait` while there is nothing to tell.

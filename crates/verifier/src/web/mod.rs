@@ -14,4 +14,5 @@ mod site;
 pub use layer::{Provide, Provided, Require, Required};
 pub(crate) use presented::{Presented, is_cookie_value, presented};
 pub use rejection::Rejection;
+pub use site::is_by_own_page;
 pub(crate) use site::refuse_cross_site;

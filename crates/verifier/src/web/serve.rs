@@ -1,14 +1,11 @@
 //! The URLs of a relay, for axum: those of the issuer's feed, and its keys.
 
-use std::convert::Infallible;
 use std::time::Duration;
 
 use axum::Router;
 use axum::extract::State;
 use axum::routing::get;
 use axum_core::body::Body;
-use bytes::Bytes;
-use futures_util::{Stream, StreamExt};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, Response, StatusCode};
@@ -28,12 +25,12 @@ impl Relay {
             .with_state(self.clone())
     }
 
-    /// What is asked, by somebody who may.
-    fn hear(&self, request: &Parts) -> Result<Question, Refusal> {
+    /// What is asked, and by whom, if they may.
+    fn hear(&self, request: &Parts) -> Result<(String, Question), Refusal> {
         let listener = self.admits(&request.headers).ok_or(Refusal::Stranger)?;
         let question = Question::parse(request.uri.query().unwrap_or_default()).map_err(Refusal::Malformed)?;
         tracing::debug!(listener, name = question.name, "asks for revocations");
-        Ok(question)
+        Ok((listener, question))
     }
 }
 
@@ -60,30 +57,26 @@ impl Refusal {
 }
 
 async fn ask(State(relay): State<Relay>, request: Parts) -> Response<Body> {
-    let Question { position, wait, .. } = match relay.hear(&request) {
-        Ok(question) => question,
+    let (listener, Question { position, wait, .. }) = match relay.hear(&request) {
+        Ok(heard) => heard,
         Err(refusal) => return refusal.response(),
     };
-    let Some(long) = relay.feed().admit(position.as_ref()) else { return full() };
+    let Some(long) = relay.feed().admit(&listener, position.as_ref()) else { return full() };
     match relay.feed().answer(position.as_ref(), wait).await {
         Some(answer) if long.is_short() => found(FRAMES, NO_STORE, answer.bytes),
-        Some(answer) => found(FRAMES, NO_STORE, body(long.parts(answer.bytes))),
+        Some(answer) => found(FRAMES, NO_STORE, Body::from_stream(long.parts(answer.bytes))),
         None => unavailable(NOT_READY),
     }
 }
 
 async fn stream(State(relay): State<Relay>, request: Parts) -> Response<Body> {
-    let question = match relay.hear(&request) {
-        Ok(question) => question,
+    let (listener, Question { position, .. }) = match relay.hear(&request) {
+        Ok(heard) => heard,
         Err(refusal) => return refusal.response(),
     };
-    let Some(long) = relay.feed().admit(question.position.as_ref()) else { return full() };
-    let frames = relay.feed().clone().stream(question.position, STREAM_LIFETIME);
-    found(FRAMES, NO_STORE, body(long.until_second(frames)))
-}
-
-fn body(parts: impl Stream<Item = Bytes> + Send + 'static) -> Body {
-    Body::from_stream(parts.map(Ok::<_, Infallible>))
+    let Some(long) = relay.feed().admit(&listener, position.as_ref()) else { return full() };
+    let frames = relay.feed().clone().stream(position, STREAM_LIFETIME);
+    found(FRAMES, NO_STORE, Body::from_stream(long.stream(frames)))
 }
 
 async fn keys(State(relay): State<Relay>) -> Response<Body> {
@@ -107,7 +100,7 @@ fn found(kind: &'static str, caching: &'static str, body: impl Into<Body>) -> Re
 }
 
 fn full() -> Response<Body> {
-    unavailable("This relay is sending as many long answers as it may.")
+    unavailable("This relay is sending as many long answers as it may, to you or to all.")
 }
 
 fn unavailable(why: &str) -> Response<Body> {

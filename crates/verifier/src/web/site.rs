@@ -2,13 +2,12 @@
 
 use http::header::{HOST, ORIGIN, UPGRADE};
 use http::request::Parts;
-use http::{HeaderValue, Method};
+use http::{HeaderMap, HeaderValue, Method};
 
 use super::Rejection;
 
 /// Refuses a request that may change something, or opens a WebSocket, unless the browser says that it comes from the
-/// application's own pages (Fetch Metadata; RFC 6454), or from an origin that is allowed by name. Where the session
-/// itself is on https, pages on plain http are nobody's own.
+/// application's own pages, as [`is_by_own_page`] has it, or from an origin that is allowed by name.
 pub(crate) fn refuse_cross_site(request: &Parts, allowed: &[String], is_https: bool) -> Result<(), Rejection> {
     let is_safe = matches!(request.method, Method::GET | Method::HEAD | Method::OPTIONS);
     if is_safe && !request.headers.contains_key(UPGRADE) {
@@ -19,16 +18,31 @@ pub(crate) fn refuse_cross_site(request: &Parts, allowed: &[String], is_https: b
     if origin.as_ref().is_some_and(|origin| allowed.contains(origin)) {
         return Ok(());
     }
-    let is_own = match request.headers.get("sec-fetch-site") {
-        Some(site) => site == "same-origin",
-        // A browser from before 2023 on, or one that reached us by plain http.
-        None => origin.is_some_and(|origin| {
-            let host = text(request.headers.get(HOST)).or_else(|| request.uri.authority().map(ToString::to_string));
-            let Some((scheme, authority)) = origin.split_once("://") else { return false };
-            (scheme == "https" || !is_https) && host.as_deref() == Some(authority)
-        }),
+    let host = text(request.headers.get(HOST)).or_else(|| request.uri.authority().map(ToString::to_string));
+    if is_by_own_page(&request.headers, host.as_deref(), is_https) { Ok(()) } else { Err(Rejection::CrossSite) }
+}
+
+/// Whether the browser says that a page of the very origin it was sent to, at this `host`, made a request (Fetch Metadata;
+/// RFC 6454). Where the session is on https, pages on plain http are nobody's own.
+///
+/// ```
+/// use http::HeaderMap;
+/// let mut headers = HeaderMap::new();
+/// headers.insert("origin", "https://shop.example".parse().unwrap());
+/// assert!(verifier::is_by_own_page(&headers, Some("shop.example"), true));
+/// headers.insert("sec-fetch-site", "same-site".parse().unwrap());
+/// assert!(!verifier::is_by_own_page(&headers, Some("shop.example"), true));
+/// ```
+pub fn is_by_own_page(headers: &HeaderMap, host: Option<&str>, is_https: bool) -> bool {
+    if let Some(site) = headers.get("sec-fetch-site") {
+        return site == "same-origin";
+    }
+    // A browser from before 2023, or one that reached the site by plain http.
+    let origin = headers.get(ORIGIN).and_then(|origin| origin.to_str().ok());
+    let (Some((scheme, authority)), Some(host)) = (origin.and_then(|text| text.split_once("://")), host) else {
+        return false;
     };
-    if is_own { Ok(()) } else { Err(Rejection::CrossSite) }
+    (scheme == "https" || (scheme == "http" && !is_https)) && host.eq_ignore_ascii_case(authority)
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! Questions to an issuer whose answers take their time, or come too soon.
 
 use std::convert::Infallible;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use axum::body::{Body, Bytes};
@@ -98,4 +98,28 @@ async fn answers_that_say_the_same_at_once_are_asked_for_at_the_pace_where_strea
     let many = asked() + 10;
     let goes_on = timeout(Duration::from_secs(2), until(|| asked() > many)).await;
     assert!(goes_on.is_err(), "a loop");
+}
+
+#[tokio::test]
+async fn no_question_waits_longer_than_an_issuer_holds_an_answer_back() {
+    let (jwks, waits) = (TestIssuer::start().await.jwks(), Arc::new(Mutex::new(Vec::new())));
+    let asked = Arc::clone(&waits);
+    let odd = Odd::hearing(move |url, uri| match uri.path() {
+        METADATA => {
+            let mut metadata = metadata(url);
+            metadata["watchword_revocations_endpoint"] = json!(format!("{url}/revocations"));
+            reply(200, metadata.to_string())
+        }
+        "/jwks" => reply(200, jwks.clone()),
+        "/revocations" => {
+            let wait = uri.query().unwrap().split('&').find_map(|pair| pair.strip_prefix("wait=")).unwrap();
+            asked.lock().unwrap().push(wait.parse::<u32>().unwrap());
+            reply(200, answer(3))
+        }
+        _ => reply(404, ""),
+    });
+    let odd = odd.await;
+    let _verifier = follow(&odd, Duration::from_hours(1)).await.unwrap();
+    until(|| waits.lock().unwrap().len() == 3).await;
+    assert_eq!(*waits.lock().unwrap(), [0, 0, 25_000]);
 }

@@ -6,6 +6,7 @@ mod asking;
 mod connecting;
 mod cookies;
 mod keys;
+mod long_answers;
 mod protecting;
 mod relaying;
 mod support;

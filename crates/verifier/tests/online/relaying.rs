@@ -8,17 +8,17 @@ use axum::body::Body;
 use axum::http::{Request, Response};
 use serde_json::json;
 use tower::ServiceExt;
-use verifier::feed::{Frame, Frames, Position, Seen, Watermark};
+use verifier::feed::{Frame, Frames, Position, Watermark};
 use verifier::test_support::TestIssuer;
 use verifier::{Clock, Relay, RelayError, Revocation, Verifier};
 
 use crate::support::{METADATA, Odd, metadata, reply};
 
-const SECRET: &str = "0123456789abcdef0123456789abcdef";
+pub(crate) const SECRET: &str = "0123456789abcdef0123456789abcdef";
 const START: i64 = 1_700_000_000_000;
 
 /// An issuer that tells what it is told to tell; without that it is silent.
-struct Scene {
+pub(crate) struct Scene {
     odd: Odd,
     clock: Clock,
     told: Arc<Mutex<Option<Vec<u8>>>>,
@@ -28,7 +28,7 @@ struct Scene {
 }
 
 impl Scene {
-    async fn set() -> Self {
+    pub(crate) async fn set() -> Self {
         let told = Arc::new(Mutex::new(None::<Vec<u8>>));
         let issuer = TestIssuer::start().await;
         let (telling, jwks, has_keys) = (Arc::clone(&told), issuer.jwks(), Arc::new(AtomicBool::new(true)));
@@ -75,7 +75,7 @@ impl Scene {
         self.issuer.user("kavya").with(of_odd).token()
     }
 
-    async fn verifier(&self) -> Verifier {
+    pub(crate) async fn verifier(&self) -> Verifier {
         let connect = Verifier::from_issuer(&self.odd.url).follow("wwv_x").clock(self.clock.clone());
         connect.bound(Duration::from_millis(60)).keep_for_relay(100).await.unwrap()
     }
@@ -112,7 +112,7 @@ async fn asked(relay: &Relay) -> Watermark {
     watermark
 }
 
-async fn until(is_so: impl AsyncFn() -> bool) {
+pub(crate) async fn until(is_so: impl AsyncFn() -> bool) {
     let began = Instant::now();
     while !is_so().await {
         assert!(began.elapsed() < Duration::from_secs(10), "it is not so");
@@ -283,37 +283,6 @@ async fn a_verifier_that_is_dropped_asks_nothing_more() {
     let last = asked() + under_way;
     let goes_on = tokio::time::timeout(Duration::from_secs(1), until(async || asked() > last)).await;
     assert!(goes_on.is_err(), "{} more", asked() - last);
-}
-
-#[tokio::test]
-async fn a_relay_sends_only_so_many_long_answers_at_a_time_and_short_ones_always() {
-    let scene = Scene::set().await;
-    let relay = scene.verifier().await.relay().unwrap().listener("orders", SECRET).unwrap();
-    let entry = |number: u64| {
-        let sid = u128::from(number).to_be_bytes();
-        (number, Revocation::Session { sid, keep_until: i64::MAX })
-    };
-    relay.feed().extend((0..10_001).map(entry).collect(), "test", Seen::below(10_001));
-    let router = relay.router::<()>();
-    let send = async |path: &str| {
-        let request = Request::get(path).header("authorization", format!("Bearer {SECRET}"));
-        router.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap()
-    };
-    let mut on_their_way = Vec::new();
-    for path in ["/revocations", "/revocations/stream"].into_iter().cycle().take(8) {
-        let response = send(path).await;
-        assert_eq!(response.status(), 200);
-        on_their_way.push(response);
-    }
-    for path in ["/revocations", "/revocations/stream?position=made-up"] {
-        let response = send(path).await;
-        assert_eq!((response.status().as_u16(), &response.headers()["retry-after"]), (503, &"1".parse().unwrap()));
-    }
-    let latest = Seen::below(10_001).position("test");
-    assert_eq!(send(&format!("/revocations?position={}", latest.as_str())).await.status(), 200);
-    let whole = axum::body::to_bytes(on_their_way.remove(0).into_body(), usize::MAX).await.unwrap();
-    assert!(whole.len() > 200_000, "{}", whole.len());
-    assert_eq!(send("/revocations").await.status(), 200, "there is a place again");
 }
 
 #[tokio::test]

@@ -51,13 +51,18 @@ pub(crate) struct Odd {
 impl Odd {
     /// `answer` is given the issuer's own URL and the path.
     pub(crate) async fn start(answer: impl Fn(&str, &str) -> Response<Body> + Clone + Send + Sync + 'static) -> Self {
+        Self::hearing(move |url, uri| answer(url, uri.path())).await
+    }
+
+    /// `answer` is given the issuer's own URL, and that which was asked for.
+    pub(crate) async fn hearing(answer: impl Fn(&str, &Uri) -> Response<Body> + Clone + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let asked = Arc::new(AtomicUsize::new(0));
         let (own_url, counter) = (url.clone(), Arc::clone(&asked));
         let app = Router::new().fallback(async move |uri: Uri| {
             counter.fetch_add(1, Ordering::AcqRel);
-            answer(&own_url, uri.path())
+            answer(&own_url, &uri)
         });
         tokio::spawn(async move { axum::serve(listener, app).await });
         Self { url, asked }

@@ -1,4 +1,4 @@
-//! What follows from what was heard, and from silence, beside that something is refused: others are told, keys are doubted.
+//! Heeding what was heard, and what follows from that and from silence: others are told, keys are doubted.
 
 #[cfg(feature = "serve")]
 use std::collections::hash_map::RandomState;
@@ -11,12 +11,28 @@ use std::sync::atomic::Ordering;
 #[cfg(feature = "serve")]
 use super::Follower;
 use super::Following;
-use crate::feed::View;
 #[cfg(feature = "serve")]
 use crate::feed::{Feed, Freshness, Onward};
+use crate::feed::{Frame, Frames, View};
 #[cfg(feature = "serve")]
 use crate::{Checker, Clock};
 use crate::{Marks, Revocation};
+
+/// What has come in.
+pub(super) struct Applied {
+    /// Whether all of it was understood.
+    pub(super) is_whole: bool,
+    /// Whether something was withdrawn.
+    pub(super) is_news: bool,
+    /// Whether that was not known yet.
+    pub(super) is_new: bool,
+}
+
+impl Default for Applied {
+    fn default() -> Self {
+        Self { is_whole: true, is_news: false, is_new: false }
+    }
+}
 
 impl Following {
     /// Whether all that was withdrawn after this moment of the issuer's clock was heard, or still will be.
@@ -36,6 +52,40 @@ impl Following {
         self.view().is_some_and(is_short)
     }
 
+    /// Heeds what has come in. It goes on from a watermark only as long as everything before it was understood, so that what
+    /// was not comes again.
+    pub(super) fn apply(&self, frames: &mut Frames, now: i64, applied: &mut Applied) {
+        #[cfg(feature = "serve")]
+        let mut onward = Vec::new();
+        while let Some(frame) = frames.next(now) {
+            match frame {
+                Frame::Entry(mut revocation) => {
+                    applied.is_new |= !self.is_known(&revocation);
+                    self.outlive_keys(&mut revocation, now);
+                    self.checker.revoked().insert(&revocation, now);
+                    applied.is_news = true;
+                    #[cfg(feature = "serve")]
+                    if self.onward.is_some() {
+                        onward.push(revocation);
+                    }
+                }
+                Frame::Watermark(watermark) if applied.is_whole => {
+                    // Before anybody asks from there, and learns that there is nothing else.
+                    #[cfg(feature = "serve")]
+                    self.pass_on(&mut onward, now);
+                    self.go_on_from(&watermark);
+                }
+                Frame::Watermark(_) | Frame::End => {}
+                Frame::Unknown => applied.is_whole = false,
+            }
+        }
+        #[cfg(feature = "serve")]
+        self.pass_on(&mut onward, now);
+        if applied.is_news {
+            self.withdrawn.send_replace(());
+        }
+    }
+
     /// Tells those who wait for a withdrawal if one may have been missed, because it was forgotten before it could be heard. Whether
     /// that may be.
     pub(super) fn note_silence(&self, view: Option<View>) -> bool {
@@ -46,7 +96,7 @@ impl Following {
     }
 
     /// Whether what an entry refuses is refused already.
-    pub(super) fn is_known(&self, revocation: &Revocation) -> bool {
+    fn is_known(&self, revocation: &Revocation) -> bool {
         let nobody = Marks { sid: [0; 16], user: None, uep: u64::MAX, rat: i64::MAX, kid: None, client_id: None };
         let marks = match revocation {
             Revocation::Session { sid, .. } => Marks { sid: *sid, ..nobody },
@@ -63,7 +113,7 @@ impl Following {
     }
 
     /// Keeps an entry about a key for as long as keys are used that were fetched before it was heard, even by way of others.
-    pub(super) fn outlive_keys(&self, revocation: &mut Revocation, now: i64) {
+    fn outlive_keys(&self, revocation: &mut Revocation, now: i64) {
         let is_known = self.is_known(revocation);
         if let Revocation::Key { keep_until, .. } = revocation {
             if !is_known {
@@ -75,7 +125,7 @@ impl Following {
 
     /// Serves on what was heard.
     #[cfg(feature = "serve")]
-    pub(super) fn pass_on(&self, heard: &mut Vec<Revocation>, now: i64) {
+    fn pass_on(&self, heard: &mut Vec<Revocation>, now: i64) {
         if let Some(onward) = &self.onward {
             onward.hear(std::mem::take(heard), now);
         }

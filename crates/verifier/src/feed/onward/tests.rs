@@ -26,6 +26,14 @@ fn told(onward: &Onward, position: Option<&Position>, now_ms: i64) -> (Vec<Revoc
     (entries, position)
 }
 
+/// Up to when everybody is refused.
+fn everybody_until(onward: &Onward, now_ms: i64) -> Option<i64> {
+    told(onward, None, now_ms).0.iter().find_map(|entry| match entry {
+        Revocation::Everybody { read_until, .. } => Some(*read_until),
+        _ => None,
+    })
+}
+
 #[test]
 fn what_is_heard_again_is_told_once_and_what_says_more_is_told_again() {
     let onward = onward(10);
@@ -93,21 +101,34 @@ fn at_the_cap_a_key_and_a_client_are_withdrawn_alone() {
     onward.hear(vec![session(1, 60_000), session(2, 60_000)], 1_000);
     onward.hear(all(&key), 1_000);
     onward.hear(all(&client), 1_000);
-    let everybody_until = || {
-        told(&onward, None, 1_000).0.iter().find_map(|entry| match entry {
-            Revocation::Everybody { read_until, .. } => Some(*read_until),
-            _ => None,
-        })
-    };
     assert_eq!(onward.feed().log().len(), 2 + 2 * Revoked::KEY_CAPACITY);
-    assert_eq!(everybody_until(), None);
+    assert_eq!(everybody_until(&onward, 1_000), None);
     onward.hear(vec![client(Revoked::KEY_CAPACITY)], 1_000);
-    assert_eq!(everybody_until(), Some(9_000));
+    assert_eq!(everybody_until(&onward, 1_000), Some(9_000));
     onward.hear(vec![key(Revoked::KEY_CAPACITY)], 1_000);
-    assert_eq!(everybody_until(), Some(i64::MAX), "a thief's token may say anything");
+    assert_eq!(everybody_until(&onward, 1_000), Some(i64::MAX), "a thief's token may say anything");
     onward.expire(80_000);
-    onward.hear(vec![Revocation::Key { kid: "new".into(), keep_until: 90_000 }], 80_000);
-    assert!(matches!(told(&onward, None, 80_000).0[..], [Revocation::Key { .. }]), "there is room again");
+    let new = Revocation::Client { client_id: "new".into(), read_until: 79_000, keep_until: 90_000 };
+    onward.hear(vec![Revocation::Key { kid: "new".into(), keep_until: 90_000 }, new], 80_000);
+    let entries = told(&onward, None, 80_000).0;
+    assert!(
+        matches!(entries[..], [Revocation::Key { .. }, Revocation::Client { .. }]),
+        "there is room again: {entries:?}"
+    );
+}
+
+#[test]
+fn what_has_room_of_its_own_takes_none_from_sessions_and_what_is_known_needs_none() {
+    let onward = onward(2);
+    let client = Revocation::Client { client_id: "web".into(), read_until: 500, keep_until: 60_000 };
+    let everybody = Revocation::Everybody { read_until: 400, keep_until: 60_000 };
+    onward.hear(vec![Revocation::Key { kid: "k".into(), keep_until: 60_000 }, client, everybody], 1_000);
+    onward.hear(vec![session(1, 60_000), session(2, 60_000)], 1_000);
+    assert_eq!((onward.feed().log().len(), everybody_until(&onward, 1_000)), (5, Some(400)));
+    onward.hear(vec![session(1, 90_000)], 1_000);
+    assert_eq!((onward.feed().log().len(), everybody_until(&onward, 1_000)), (5, Some(400)));
+    onward.hear(vec![session(3, 60_000)], 1_000);
+    assert_eq!(everybody_until(&onward, 1_000), Some(6_000), "now there is no room");
 }
 
 proptest! {
