@@ -15,7 +15,7 @@ const SECOND: Duration = Duration::from_secs(1);
 async fn settled(issuer: &TestIssuer, fetches: usize) {
     let began = Instant::now();
     while issuer.key_fetches() < fetches {
-        assert!(began.elapsed() < Duration::from_secs(60), "no fetch");
+        assert!(began.elapsed() < Duration::from_mins(1), "no fetch");
         tokio::task::yield_now().await;
     }
 }

@@ -84,6 +84,7 @@ impl Cluster {
         let Some(place) = place.strip_suffix('\n') else {
             let mut why = String::new();
             keeper.stderr.take().unwrap().read_to_string(&mut why).unwrap();
+            keeper.wait().unwrap();
             return Err(why);
         };
         let place = PathBuf::from(place);
@@ -138,7 +139,7 @@ impl Cluster {
         send("KILL", &processes);
         let began = Instant::now();
         while processes.iter().any(|process| is_alive(process)) {
-            assert!(began.elapsed() < Duration::from_secs(60), "PostgreSQL does not die");
+            assert!(began.elapsed() < Duration::from_mins(1), "PostgreSQL does not die");
             std::thread::yield_now();
         }
         // Where nobody collects the dead, they would be taken for a server that still runs.
