@@ -28,14 +28,17 @@ pub enum Weakness {
     Common,
 }
 
-/// Judges a password that `username` is about to choose. It is taken exactly as typed: nothing is trimmed.
-pub fn judge(password: &str, username: &Username, email: Option<&Email>) -> Result<(), Weakness> {
+/// Whether a password is long enough and not too long, which is found at once.
+pub fn measure(password: &str) -> Result<(), Weakness> {
     if password.len() > LONGEST_BYTES {
         return Err(Weakness::TooLong);
     }
-    if password.chars().count() < SHORTEST {
-        return Err(Weakness::TooShort);
-    }
+    if password.chars().count() < SHORTEST { Err(Weakness::TooShort) } else { Ok(()) }
+}
+
+/// Judges a password that `username` is about to choose. It is taken exactly as typed: nothing is trimmed.
+pub fn judge(password: &str, username: &Username, email: Option<&Email>) -> Result<(), Weakness> {
+    measure(password)?;
     let context = context_words(username, email);
     if is_mostly(password, &context) {
         return Err(Weakness::Context);

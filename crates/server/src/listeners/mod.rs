@@ -23,8 +23,8 @@ pub struct Listeners {
     known: Mutex<BTreeMap<Name, Heard>>,
     /// Told when somebody may have acknowledged something.
     news: watch::Sender<()>,
-    /// When it was last read what other nodes have heard. One reads at a time.
-    read: tokio::sync::Mutex<Option<Instant>>,
+    /// When it was last read what other nodes have heard, and whether that succeeded. One reads at a time.
+    read: tokio::sync::Mutex<Option<(Instant, bool)>>,
     waiters: Semaphore,
     is_stopping: AtomicBool,
     /// When it was said last that there is no room for more names.
@@ -131,16 +131,17 @@ impl Listeners {
         }
     }
 
-    /// Reads what other nodes have heard, unless that was done, or tried in vain, a moment ago.
+    /// Reads what other nodes have heard, unless that was done, or tried in vain, a moment ago. Then it succeeds, or fails, as it did.
     pub async fn read(&self, store: &Store, now: UnixMillis) -> Result<(), store::Error> {
         let mut read = self.read.lock().await;
-        if read.is_some_and(|at| at.elapsed() < READ_AGAIN) {
-            return Ok(());
+        if let Some((_, succeeded)) = read.filter(|(at, _)| at.elapsed() < READ_AGAIN) {
+            return if succeeded { Ok(()) } else { Err(store::Error::Unavailable) };
         }
         let rows = tokio::time::timeout(PATIENCE, store.listeners(now)).await;
         // Also when it failed: those who have waited their turn meanwhile must not wait for the database one by one.
-        *read = Some(Instant::now());
-        let rows = rows.unwrap_or(Err(store::Error::Unavailable))?;
+        let rows = rows.unwrap_or(Err(store::Error::Unavailable));
+        *read = Some((Instant::now(), rows.is_ok()));
+        let rows = rows?;
         let mut known = self.known();
         for row in rows {
             let first = || Heard::first(row.bound, row.asked_at);

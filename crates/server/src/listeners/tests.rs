@@ -1,7 +1,12 @@
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
+
 use verifier::Revocation;
 use verifier::feed::Seen;
 
 use super::*;
+use crate::clock::Clock;
 
 const T0: UnixMillis = UnixMillis(1_800_000_000_000);
 
@@ -191,6 +196,20 @@ async fn without_the_database_those_who_wait_are_not_kept_one_after_the_other() 
     let listeners = Listeners::default();
     assert!(listeners.read(&store, T0).await.is_err());
     assert!(listeners.read.lock().await.is_some(), "whoever comes next does not try at once");
+}
+
+#[tokio::test]
+async fn who_cannot_read_who_follows_elsewhere_does_not_say_that_all_have_heard() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(&store::Options::file(folder.path().join("w.db"))).unwrap();
+    store.close().await;
+    let (listeners, moment) = (Listeners::default(), Arc::new(AtomicI64::new(T0.0)));
+    let (clock, place) = (Clock::manual(Arc::clone(&moment)), place(7));
+    let mut waiting = pin!(listeners.wait(&place, after(5), &store, &clock));
+    // Longer than nodes have to write down whom they hear.
+    assert!(tokio::time::timeout(Duration::from_secs(1), &mut waiting).await.is_err(), "it took a failure for nobody");
+    moment.store(after(5).0, Ordering::Relaxed);
+    assert_eq!(waiting.await, []);
 }
 
 #[test]

@@ -23,13 +23,13 @@ impl Listeners {
             again.tick().await;
             // Before looking, so that what comes in between is not missed.
             let mut news = self.news.subscribe();
-            // Without the database, what this node hears itself has to do.
-            let _ = self.read(store, clock.now()).await;
+            // Without the database nobody can say who follows elsewhere: then it is as if one of them were late.
+            let is_read = self.read(store, clock.now()).await.is_ok();
             let now = clock.now();
             let acknowledgements = self.acknowledgements(place, now);
             let is_over = may_wait.is_err() || self.is_stopping.load(Ordering::Acquire) || Instant::now() >= end;
             // Whoever hears nobody goes by what nodes write down, who may not have come to it yet.
-            let knows_all = Instant::now() >= settled || self.hears_anybody();
+            let knows_all = is_read && (Instant::now() >= settled || self.hears_anybody());
             let is_acknowledged = knows_all && acknowledgements.iter().all(|one| one.at.is_some());
             if is_over || now >= until || is_acknowledged {
                 return acknowledgements;

@@ -46,13 +46,17 @@ impl Passwords {
         .await
     }
 
-    /// Judges a password that `username` is about to choose: looking it up among the common ones takes its time, too.
+    /// Judges a password that `username` is about to choose: looking it up among the common ones takes its time, too. Nobody
+    /// waits for being told that it is too short or too long.
     pub async fn judge(
         &self,
         password: Zeroizing<String>,
         username: Username,
         email: Option<Email>,
     ) -> Result<Result<(), Weakness>, Failure> {
+        if let Err(weakness) = domain::password::measure(&password) {
+            return Ok(Err(weakness));
+        }
         self.run(move |_| Ok(domain::password::judge(&password, &username, email.as_ref()))).await
     }
 

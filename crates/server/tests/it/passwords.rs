@@ -1,5 +1,7 @@
 //! Passwords: how they are kept, that they are taken exactly as typed, and which may be chosen.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use axum::body::Body;
@@ -7,6 +9,7 @@ use axum::http::{Method, StatusCode};
 use domain::{Roles, UserId};
 use serde_json::json;
 use store::NewUser;
+use tokio::task::JoinSet;
 
 use crate::support::{Browser, PASSWORD, Page, TestServer};
 
@@ -126,12 +129,36 @@ async fn only_length_and_guessability_decide_which_passwords_may_be_chosen_with_
 
 #[tokio::test]
 async fn a_huge_password_is_refused_before_any_hashing() {
-    // So costly that a single hash would give itself away.
-    let server = TestServer::with("passwords.memory_kib = 1048576\npasswords.iterations = 20").await;
+    // So many hashes wait for their turn that whoever asks for one more is sent away, however quick or slow the machine is.
+    let server =
+        TestServer::with("passwords.concurrent = 1\npasswords.memory_kib = 131072\npasswords.iterations = 20").await;
+    let (mut hashing, asked) = (JoinSet::<()>::new(), Arc::new(AtomicUsize::new(0)));
+    for app in server.nodes() {
+        for _ in 0..150 {
+            let (app, asked) = (app.clone(), Arc::clone(&asked));
+            hashing.spawn(async move {
+                loop {
+                    asked.fetch_add(1, Ordering::Relaxed);
+                    let _ = app.passwords.hash(PASSWORD.to_owned().into()).await;
+                    tokio::task::yield_now().await;
+                }
+            });
+        }
+    }
+    while asked.load(Ordering::Relaxed) < hashing.len() {
+        tokio::task::yield_now().await;
+    }
+    let assert_that_hashing_fails = async || {
+        for _ in 0..server.node_count() {
+            let refused = server.client().try_login("kavya", PASSWORD).await;
+            assert_eq!(refused.status, StatusCode::SERVICE_UNAVAILABLE);
+        }
+        server.claim_failures();
+    };
+    assert_that_hashing_fails().await;
     let link = watchword::setup::offer(&server.app).await.unwrap().unwrap();
     let link = link.strip_prefix("https://login.example.org").unwrap();
     let mut browser = server.browser();
-    let began = Instant::now();
     for (length, status) in [(1_000_000, 413), (60_000, 422), (1_025, 422)] {
         let password = "x".repeat(length);
         let json = json!({"username": "kavya", "password": password}).to_string();
@@ -143,7 +170,7 @@ async fn a_huge_password_is_refused_before_any_hashing() {
             assert_eq!(page.status.as_u16(), status, "{path} {length}");
         }
     }
-    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+    assert_that_hashing_fails().await;
 }
 
 #[tokio::test]
@@ -177,18 +204,21 @@ async fn an_account_without_a_password_is_refused_like_a_wrong_password_whatever
 
 #[tokio::test]
 async fn an_unknown_name_costs_as_much_as_a_wrong_password() {
-    let server = TestServer::with("throttle.account_burst = 100\npasswords.iterations = 8").await;
+    let server =
+        TestServer::with("throttle.account_burst = 100\nthrottle.address_burst = 1000\npasswords.iterations = 8").await;
     server.user("kavya", &[]).await;
-    let mut quickest = Vec::new();
-    for name in ["kavya", "nobody", "not a name"] {
-        let mut best = Duration::MAX;
-        for _ in 0..4 {
+    let mut quickest = [Duration::MAX; 3];
+    // Whatever else the machine does makes a try slower and none quicker. So the quickest count, and in doubt more are made:
+    // without the hash one would stay at a hundredth of the other.
+    for round in 1..=30 {
+        for (name, best) in ["kavya", "nobody", "not a name"].into_iter().zip(&mut quickest) {
             let began = Instant::now();
             server.client().try_login(name, "not the right one").await;
-            best = best.min(began.elapsed());
+            *best = began.elapsed().min(*best);
         }
-        quickest.push(best);
+        if round >= 4 && quickest[1..].iter().all(|unknown| *unknown * 4 > quickest[0]) {
+            return;
+        }
     }
-    // Without the hash it would be a hundredth; the machine that runs this may be busy with something else.
-    assert!(quickest[1..].iter().all(|unknown| *unknown * 4 > quickest[0]), "{quickest:?}");
+    panic!("{quickest:?}");
 }

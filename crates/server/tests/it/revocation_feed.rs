@@ -138,11 +138,11 @@ async fn an_answer_that_may_wait_comes_with_the_news() {
     let server = TestServer::start().await;
     let user = server.user("kavya", &[]).await;
     let follower = Follower::of(&server).await;
+    server.client().login("kavya").await;
     let before = follower.ask("").await;
-    let path = format!("/revocations?wait=20000&position={}", before.watermark.position.as_str());
-    let asking = tokio::time::timeout(Duration::from_secs(10), follower.send(&path));
+    let path = format!("/revocations?wait=25000&position={}", before.watermark.position.as_str());
+    let asking = tokio::time::timeout(Duration::from_secs(23), follower.send(&path));
     let ending = async {
-        server.client().login("kavya").await;
         let now = server.app.clock.now();
         let why = domain::EndedWhy::EndedByAdmin;
         server.app.store.end_all_sessions(user, why, keep_until(now), now).await.unwrap();

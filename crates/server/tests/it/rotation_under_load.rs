@@ -136,6 +136,9 @@ impl Load {
                 self.outcome.refused += usize::from(!verifier.accepts(&issued.token));
             }
         }
+        // What was revoked is read by jobs, too; a request waits no more than a moment for that.
+        self.here.learn_revocations().await;
+        self.there.learn_revocations().await;
         let (oldest, newest) = (&self.issued[0], &self.issued[self.issued.len() - 1]);
         for client in [self.here.client(), self.there.client()] {
             for issued in [oldest, newest] {

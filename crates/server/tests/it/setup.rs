@@ -60,7 +60,7 @@ async fn the_link_works_once_and_no_other_follows() {
 
 #[tokio::test]
 async fn twenty_people_with_the_link_at_once_make_one_administrator() {
-    let server = TestServer::start().await;
+    let server = TestServer::with("throttle.address_burst = 100000").await;
     let path = offer(&server).await.unwrap();
     let mut people = Vec::new();
     for n in 0..20 {
@@ -68,9 +68,18 @@ async fn twenty_people_with_the_link_at_once_make_one_administrator() {
         let form = browser.get(&path).await.form(&path);
         people.push((browser, form.fill("username", &format!("user{n}")).fill("password", PASSWORD)));
     }
-    let submit = |(mut browser, form): (Browser, Form)| async move { browser.submit(&form).await };
+    let submit = |(mut browser, form): (Browser, Form)| async move {
+        loop {
+            let page = browser.submit(&form).await;
+            // On a slow machine so many hashes take longer than anybody is kept waiting.
+            if page.status != StatusCode::SERVICE_UNAVAILABLE {
+                return page;
+            }
+        }
+    };
     let running: tokio::task::JoinSet<_> = people.into_iter().map(submit).collect();
     let pages = running.join_all().await;
+    server.claim_failures();
     assert_eq!(pages.iter().filter(|page| page.path == "/dashboard").count(), 1);
     assert_eq!(pages.iter().filter(|page| is_gone(page)).count(), 19);
     assert_eq!(server.cell("select count(*) from users"), "1");

@@ -55,13 +55,22 @@ async fn nobody_claims_an_address_that_may_be_somebody_elses() {
 
 #[tokio::test]
 async fn twenty_people_who_want_one_name_at_once_leave_one_account() {
-    let server = TestServer::start().await;
+    let server = TestServer::with("throttle.address_burst = 100000").await;
     let mut running = tokio::task::JoinSet::new();
     for _ in 0..20 {
         let mut browser = server.browser();
-        running.spawn(async move { sign_up(&mut browser, "kavya").await.status });
+        running.spawn(async move {
+            loop {
+                let status = sign_up(&mut browser, "kavya").await.status;
+                // On a slow machine so many hashes take longer than anybody is kept waiting.
+                if status != StatusCode::SERVICE_UNAVAILABLE {
+                    return status;
+                }
+            }
+        });
     }
     let mut statuses = running.join_all().await;
+    server.claim_failures();
     statuses.sort();
     assert_eq!(statuses[0], StatusCode::OK);
     assert!(statuses[1..].iter().all(|status| *status == StatusCode::UNPROCESSABLE_ENTITY), "{statuses:?}");

@@ -7,7 +7,7 @@ use tokio_postgres::error::SqlState;
 use super::connect::{Connector, Refusal};
 use super::fault::{describe, reason};
 use super::history;
-use super::session::{LOCKS, Session};
+use super::session::{LOCK, LOCKS, Session};
 use crate::OpenError;
 use crate::db::Opening;
 use crate::inspect::Schema;
@@ -54,10 +54,7 @@ async fn migrate(client: &Client, database: &str) -> Result<(), OpenError> {
         .batch_execute("begin; set local statement_timeout = 0; set local lock_timeout = '5min'")
         .await
         .map_err(failed)?;
-    client
-        .query_typed("select pg_advisory_xact_lock($1)", &[(&LOCKS, tokio_postgres::types::Type::INT8)])
-        .await
-        .map_err(failed)?;
+    client.query_typed(LOCK, &[(&LOCKS, tokio_postgres::types::Type::INT8)]).await.map_err(failed)?;
     for migration in missing(client, database).await? {
         apply(client, migration).await.map_err(failed)?;
     }

@@ -129,7 +129,7 @@ impl Session {
 
     /// Waits for the lock of this number, and holds it to the end of the transaction.
     pub(crate) async fn lock(&self, number: i64) -> Result<(), Error> {
-        self.query("select pg_advisory_xact_lock($1)", &[&(LOCKS | number)]).await.map(drop)
+        self.query(LOCK, &[&(LOCKS | number)]).await.map(drop)
     }
 
     /// The connection itself, for what happens outside any store function.
@@ -186,3 +186,12 @@ static BORN: AtomicU64 = AtomicU64::new(0);
 
 /// `WTCH`, so that the numbers are nobody else's in this database.
 pub(super) const LOCKS: i64 = 0x5754_4348_0000_0000;
+
+/// Takes the lock of a number below 256 until the transaction ends. Each installation has its own: one in another schema of the
+/// same database is not kept waiting.
+pub(super) const LOCK: &str =
+    "select pg_advisory_xact_lock($1::bigint # (coalesce(current_schema()::regnamespace::oid::bigint, 0) << 8))";
+
+/// The same until the connection ends.
+pub(super) const LOCK_CONNECTION: &str =
+    "select pg_advisory_lock($1::bigint # (coalesce(current_schema()::regnamespace::oid::bigint, 0) << 8))::text";

@@ -3,7 +3,7 @@
 use super::connect::Connector;
 use super::fault::{judge, reason};
 use super::migrations;
-use super::session::{LOCKS, Session};
+use super::session::{LOCK_CONNECTION, LOCKS, Session};
 use super::url::PostgresUrl;
 use crate::db::Opening;
 use crate::{Error, OpenError};
@@ -42,7 +42,7 @@ impl Single {
 
     /// Takes the lock of this number until the connection ends. False: somebody else keeps it for seconds.
     pub(crate) async fn lock(&self, number: i64) -> Result<bool, Error> {
-        match self.session.query("select pg_advisory_lock($1)::text", &[&(LOCKS | number)]).await {
+        match self.session.query(LOCK_CONNECTION, &[&(LOCKS | number)]).await {
             Ok(_) => Ok(true),
             Err(Error::Unavailable) => Ok(false),
             Err(error) => Err(error),

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use domain::{EndedWhy, UnixMillis};
 use store::{Duplicate, OpenError, Options, Position, Store, clock_floor_of, replace};
 
-use crate::support::{KEEP, T0, TestStore, user_id};
+use crate::support::{KEEP, PATIENCE, T0, TestStore, user_id};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_copy_has_everything_that_was_committed_before_it_was_begun_and_nothing_half() {
@@ -17,10 +17,11 @@ async fn a_copy_has_everything_that_was_committed_before_it_was_begun_and_nothin
     store.user(1).await;
     let stop = AtomicBool::new(false);
     std::thread::scope(|scope| {
+        let _stop = Stop(&stop);
         // Two rows that are always changed together.
         scope.spawn(|| {
             let outside = store.outside();
-            outside.busy_timeout(std::time::Duration::from_secs(5)).unwrap();
+            outside.busy_timeout(PATIENCE).unwrap();
             outside.execute_batch("insert into meta values ('one', 0), ('two', 0)").unwrap();
             while !stop.load(Ordering::Relaxed) {
                 outside.execute_batch("update meta set value = value + 1 where name in ('one', 'two')").unwrap();
@@ -40,8 +41,16 @@ async fn a_copy_has_everything_that_was_committed_before_it_was_begun_and_nothin
             assert_eq!(one, two);
             assert!(one >= before, "{one:?} {before:?}");
         }
-        stop.store(true, Ordering::Relaxed);
     });
+}
+
+/// Ends the other thread, even when this one fails.
+struct Stop<'a>(&'a AtomicBool);
+
+impl Drop for Stop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 /// A verifier may have read on after the backup was made. What it has read is a number, and numbers begin anew.

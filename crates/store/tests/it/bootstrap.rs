@@ -1,7 +1,7 @@
 use domain::{Roles, SecretHash, Span, UnixMillis};
 use store::NewUser;
 
-use crate::support::{T0, at_once, is_taken, new_user, user_id};
+use crate::support::{T0, at_once, insist, is_taken, new_user, user_id};
 
 const SECRET: SecretHash = SecretHash([7; 32]);
 
@@ -15,7 +15,7 @@ async fn one_of_many_who_hold_the_link_becomes_the_first_administrator() {
     assert!(store.offer_setup(|_| SECRET, T0 + Span::hours(1), T0).await.unwrap().is_some());
     let created = at_once(20, |n| {
         let store = store.clone();
-        async move { store.create_first_admin(SECRET, admin(n as u8), T0).await.unwrap() }
+        async move { insist(|| store.create_first_admin(SECRET, admin(n as u8), T0)).await }
     })
     .await;
     assert_eq!(created.iter().filter(|created| **created).count(), 1);
@@ -58,7 +58,7 @@ async fn of_many_who_offer_at_once_one_does_and_the_offer_stands_until_it_expire
     let secret_of = |until: UnixMillis| SecretHash([(until.0 % 251) as u8; 32]);
     let until = at_once(20, |n| {
         let node = nodes[n % 2].clone();
-        async move { node.offer_setup(secret_of, T0 + Span::hours(1) + Span(n as i64), T0).await.unwrap().unwrap() }
+        async move { insist(|| node.offer_setup(secret_of, T0 + Span::hours(1) + Span(n as i64), T0)).await.unwrap() }
     })
     .await;
     let stands = until[0];

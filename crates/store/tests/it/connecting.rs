@@ -1,7 +1,5 @@
 //! Opening a database on a server: how it is reached, and what is said when it cannot be.
 
-use std::net::TcpListener;
-
 use domain::Span;
 use store::{Database, OpenError, Options, Store};
 use test_postgres::{AUTHORITY, Cluster};
@@ -19,13 +17,20 @@ const GRANTS: [&str; 3] = [
     "grant usage, select on all sequences in schema public to reader",
 ];
 
-fn open(url: &str) -> Result<Store, OpenError> {
+fn open_at_once(url: &str) -> Result<Store, OpenError> {
     Store::open(&Options::new(Database::Server(Box::new(url.parse().unwrap()))))
+}
+
+fn open(url: &str) -> Result<Store, OpenError> {
+    crate::support::open(&Options::new(Database::Server(Box::new(url.parse().unwrap()))))
 }
 
 /// The refusal, which must show no password.
 fn refusal(url: &str) -> OpenError {
-    let refusal = open(url).map(drop).expect_err(url);
+    shown(open(url).map(drop).expect_err(url))
+}
+
+fn shown(refusal: OpenError) -> OpenError {
     for text in [refusal.to_string(), format!("{refusal:?}")] {
         assert!(!text.contains("hunter2"), "{text}");
     }
@@ -65,11 +70,9 @@ async fn who_knows_the_password_owns_the_database_and_a_user_without_rights_to_m
 
 #[test]
 fn a_server_that_is_not_there_or_does_not_encrypt_is_named() {
-    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    for nobody in
-        [format!("postgres://ww:hunter2@127.0.0.1:{free}/ww"), "postgres://ww:hunter2@%2Fmissing/ww".to_owned()]
-    {
-        let refusal = refusal(&nobody);
+    // No test is given the first of all ports.
+    for nobody in ["postgres://ww:hunter2@127.0.0.1:1/ww", "postgres://ww:hunter2@%2Fmissing/ww"] {
+        let refusal = shown(open_at_once(nobody).map(drop).expect_err(nobody));
         assert!(matches!(refusal, OpenError::Unreachable { .. }), "{refusal}");
         assert!(refusal.to_string().contains("postgres://ww:***@"), "{refusal}");
     }
@@ -96,15 +99,19 @@ async fn the_password_is_sent_only_to_a_server_that_proves_its_name() {
         let refusal = refusal(&url(host, &query));
         assert!(matches!(refusal, OpenError::Tls { .. }), "{host} {query}: {refusal}");
     }
-    for (query, is_encrypted) in [
-        (format!("sslmode=verify-full&{authority}"), "t"),
-        ("sslmode=require".to_owned(), "t"),
-        (String::new(), "t"),
-        ("sslmode=disable".to_owned(), "f"),
+    for (number, query, is_encrypted) in [
+        (1, format!("sslmode=verify-full&{authority}"), "t"),
+        (2, "sslmode=require".to_owned(), "t"),
+        (3, String::new(), "t"),
+        (4, "sslmode=disable".to_owned(), "f"),
     ] {
-        let store = open(&url("localhost", &query)).unwrap();
-        let ours = "select ssl from pg_stat_ssl join pg_stat_activity using (pid) where application_name = 'watchword'";
-        assert_eq!(cluster.psql("postgres", "", ours), is_encrypted, "{query}");
+        // A name of its own: the server may still know of the one before.
+        let name = format!("encrypted-{number}");
+        let store = open(&url("localhost", &format!("{query}&application_name={name}"))).unwrap();
+        let ours = format!(
+            "select distinct ssl from pg_stat_ssl join pg_stat_activity using (pid) where application_name = '{name}'"
+        );
+        assert_eq!(cluster.psql("postgres", "", &ours), is_encrypted, "{query}");
         store.close().await;
     }
 }

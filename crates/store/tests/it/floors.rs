@@ -6,7 +6,7 @@ use domain::session::Standing;
 use domain::{EndedWhy, Span, UnixMillis};
 use store::{Error, NewGrant, NewSession, Receipt, Revoked, RotateRequest, Rotated, Store};
 
-use crate::support::{KEEP, T0, at_once, new_session, new_user, refresh, revoked, session_id, user_id};
+use crate::support::{KEEP, T0, at_once, insist, new_session, new_user, refresh, revoked, session_id, user_id};
 
 /// A little ahead, as callers have it.
 pub(crate) const MOMENT: UnixMillis = UnixMillis(T0.0 + 100);
@@ -192,7 +192,7 @@ async fn log_in_and_refresh(node: Store, user: u8, session: u8, clock: Ticking) 
     for rotation in 0..20 {
         let now = clock.now();
         let request = RotateRequest { now, ..refresh(session, rotation) };
-        match node.rotate(request).await.unwrap() {
+        match insist(|| node.rotate(request)).await {
             Rotated::Issued { .. } => handed.push((session, now)),
             _ => break,
         }
@@ -222,9 +222,9 @@ async fn of_what_is_handed_out_at_the_same_time_nothing_that_is_over_says_a_late
             }
             let now = clock.now();
             if round % 2 == 0 {
-                store.end_everybody(now, now).await.unwrap().moment
+                insist(|| store.end_everybody(now, now)).await.moment
             } else {
-                store.end_client("first-party", now, now).await.unwrap().moment
+                insist(|| store.end_client("first-party", now, now)).await.moment
             }
         };
         let (handed, moment) = tokio::join!(busy, ending);

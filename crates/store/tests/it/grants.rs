@@ -2,7 +2,7 @@ use domain::session::SEEN_INTERVAL;
 use domain::{EndedWhy, PasswordHash, Span};
 use store::{Receipt, Revoked, RotateRequest, Rotated};
 
-use crate::support::{KEEP, T0, TIMEOUTS, TestStore, at_once, grant_id, refresh, revoked, session_id, user_id};
+use crate::support::{KEEP, T0, TIMEOUTS, TestStore, at_once, grant_id, insist, refresh, revoked, session_id, user_id};
 
 /// What a rotation came to: the successor and whether it was a repeat, or the entries of the log, or a refusal.
 #[derive(Debug, PartialEq)]
@@ -50,7 +50,7 @@ async fn fifty_tabs_that_refresh_at_once_get_one_successor() {
     let store = store_with_session().await;
     let mut outcomes = at_once(50, |_| {
         let store = store.clone();
-        async move { outcome(store.rotate(refresh(1, 0)).await.unwrap()) }
+        async move { outcome(insist(|| store.rotate(refresh(1, 0))).await) }
     })
     .await;
     outcomes.retain(|outcome| *outcome != Outcome::Issued(1, true));
@@ -66,7 +66,7 @@ async fn fifty_tabs_over_two_nodes_get_one_successor_in_every_round() {
     for round in 0..20 {
         let mut outcomes = at_once(50, |n| {
             let node = nodes[n % 2].clone();
-            async move { outcome(node.rotate(refresh(1, round)).await.unwrap()) }
+            async move { outcome(insist(|| node.rotate(refresh(1, round))).await) }
         })
         .await;
         outcomes.retain(|outcome| *outcome != Outcome::Issued(round + 1, true));
@@ -80,7 +80,7 @@ async fn without_grace_the_second_use_of_fifty_ends_the_session() {
     let store = store_with_session().await;
     let outcomes = at_once(50, |_| {
         let store = store.clone();
-        async move { outcome(store.rotate(RotateRequest { grace: Span::ZERO, ..refresh(1, 0) }).await.unwrap()) }
+        async move { outcome(insist(|| store.rotate(RotateRequest { grace: Span::ZERO, ..refresh(1, 0) })).await) }
     })
     .await;
     let count = |wanted: &Outcome| outcomes.iter().filter(|outcome| *outcome == wanted).count();

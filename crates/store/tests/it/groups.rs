@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use store::Error;
 use tokio::task::{JoinSet, yield_now};
@@ -10,19 +11,31 @@ use crate::support::{TestStore, at_once, is_taken, new_session, new_user, sessio
 
 #[tokio::test]
 async fn those_who_wait_together_are_committed_together() {
-    let store = TestStore::on_sqlite();
-    store.user(1).await;
-    let (before, outside) = (store.commits(), store.outside());
+    // Somebody else's lock is waited for 5 seconds at most: where this test itself stood still for so long, it is done again.
+    for _ in 0..20 {
+        let store = TestStore::on_sqlite();
+        store.user(1).await;
+        if let Some(commits) = commits_of_a_hundred_who_wait(&store).await {
+            assert_eq!(commits, 1);
+            return;
+        }
+    }
+    panic!("a hundred can never wait together");
+}
+
+/// None if the lock was held for too long.
+async fn commits_of_a_hundred_who_wait(store: &TestStore) -> Option<u64> {
+    let (before, outside, began) = (store.commits(), store.outside(), Instant::now());
     // While another process holds the lock, all of them come to wait. One thread runs these tasks in turn, so after
     // one turn each has asked.
     outside.execute_batch("begin immediate").unwrap();
     let asked = Arc::new(AtomicUsize::new(0));
     let waiting: JoinSet<_> = (0..100)
         .map(|n| {
-            let (store, asked) = (store.clone(), asked.clone());
+            let (store, asked) = ((**store).clone(), asked.clone());
             async move {
                 asked.fetch_add(1, Ordering::Relaxed);
-                store.open_session(new_session(1, n)).await.unwrap().is_some()
+                store.open_session(new_session(1, n)).await
             }
         })
         .collect();
@@ -30,24 +43,26 @@ async fn those_who_wait_together_are_committed_together() {
         yield_now().await;
     }
     outside.execute_batch("rollback").unwrap();
-    assert!(waiting.join_all().await.into_iter().all(|opened| opened));
-    assert_eq!(store.commits() - before, 1);
+    let was_short = began.elapsed() < Duration::from_secs(4);
+    let opened = waiting.join_all().await;
+    if opened.iter().any(|opened| matches!(opened, Err(Error::Unavailable))) && !was_short {
+        return None;
+    }
+    assert!(opened.into_iter().all(|opened| opened.unwrap().is_some()));
+    Some(store.commits() - before)
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn many_writers_need_few_commits_unless_told_otherwise() {
-    for (group, few) in [(256, true), (1, false)] {
-        let store = TestStore::with_group(group);
-        store.user(1).await;
-        let before = store.commits();
-        at_once(200, |n| {
-            let store = store.clone();
-            async move { assert!(store.open_session(new_session(1, n as u8)).await.unwrap().is_some()) }
-        })
-        .await;
-        let commits = store.commits() - before;
-        assert!(if few { commits < 100 } else { commits == 200 }, "{commits} commits with groups of {group}");
-    }
+async fn each_writer_has_a_commit_of_its_own_where_groups_are_of_one() {
+    let store = TestStore::with_group(1);
+    store.user(1).await;
+    let before = store.commits();
+    at_once(200, |n| {
+        let store = store.clone();
+        async move { assert!(store.open_session(new_session(1, n as u8)).await.unwrap().is_some()) }
+    })
+    .await;
+    assert_eq!(store.commits() - before, 200);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -7,10 +7,7 @@ use store::{Position, Store};
 use test_postgres::Cluster;
 use tokio::time::timeout;
 
-use crate::support::{KEEP, T0, TestStore, on_server, session_id};
-
-/// Longer than anything here takes.
-const BOUND: Duration = Duration::from_secs(20);
+use crate::support::{KEEP, PATIENCE, T0, TestStore, on_server, session_id, until};
 
 /// The connection on which a store called `there` can hear hints.
 const LISTENING: &str = "select coalesce(min(pid), 0) from pg_stat_activity
@@ -18,7 +15,7 @@ const LISTENING: &str = "select coalesce(min(pid), 0) from pg_stat_activity
 
 /// Waits for a hint. The first one comes once this store can hear those of others.
 async fn hinted(store: &Store) {
-    timeout(BOUND, store.revocations_hinted()).await.expect("a hint");
+    timeout(PATIENCE, store.revocations_hinted()).await.expect("a hint");
 }
 
 #[tokio::test]
@@ -37,7 +34,7 @@ async fn a_store_wakes_whoever_follows_its_log_and_only_when_the_log_has_grown()
             () = std::future::ready(()) => {}
         }
         store.end_session(session_id(1), EndedWhy::Logout, KEEP, T0).await.unwrap();
-        timeout(BOUND, next).await.expect("a hint");
+        timeout(PATIENCE, next).await.expect("a hint");
         store.close().await;
     }
 }
@@ -64,15 +61,23 @@ async fn a_revocation_on_one_node_wakes_the_others() {
 
 #[tokio::test]
 async fn a_store_that_is_closed_right_after_a_revocation_has_told_the_others() {
-    let here = TestStore::on_postgres();
-    let there = here.beside();
-    here.user(1).await;
-    here.session_of(1, 1).await;
+    let home = TestStore::on_postgres();
+    let there = home.beside();
+    home.user(1).await;
     hinted(&there).await;
-    here.end_session(session_id(1), EndedWhy::Logout, KEEP, T0).await.unwrap();
-    here.close().await;
-    hinted(&there).await;
-    assert_eq!(there.revocations_since(&Position::default()).await.unwrap().revocations.len(), 1);
+    // Nobody waits for longer than a second until a hint is out: a machine that was busy may miss that, but not every time.
+    for session in 1..=10 {
+        let here = home.beside();
+        home.session_of(1, session).await;
+        here.end_session(session_id(session), EndedWhy::Logout, KEEP, T0).await.unwrap();
+        here.close().await;
+        if timeout(Duration::from_secs(5), there.revocations_hinted()).await.is_ok() {
+            let told = there.revocations_since(&Position::default()).await.unwrap().revocations;
+            assert_eq!(told.len(), usize::from(session));
+            return;
+        }
+    }
+    panic!("nobody was told");
 }
 
 #[tokio::test]
@@ -83,15 +88,15 @@ async fn without_the_connection_for_hints_nothing_is_lost_and_it_comes_back() {
     hinted(&there).await;
     for session in 1..=3 {
         here.session_of(1, session).await;
+        while timeout(Duration::ZERO, there.revocations_hinted()).await.is_ok() {}
         let cut = here.count(LISTENING);
         assert_eq!(here.schema().psql(&format!("select pg_terminate_backend({cut})")), "t");
         here.end_session(session_id(session), EndedWhy::Logout, KEEP, T0).await.unwrap();
         let polled = there.revocations_since(&Position::default()).await.unwrap().revocations;
         assert_eq!(polled.len(), usize::from(session));
+        until("it does not come back", async || ![0, cut].contains(&here.count(LISTENING))).await;
         // It says so when it can hear again, because something may have been said meanwhile.
-        while [0, cut].contains(&here.count(LISTENING)) {
-            hinted(&there).await;
-        }
+        hinted(&there).await;
     }
 }
 

@@ -2,7 +2,7 @@ use domain::Span;
 use domain::revocation::Revoked;
 use store::{Error, KeyState, Master, NewKey, Rekey, Rekeyed, Resealed};
 
-use crate::support::{KEEP, T0, TestStore, at_once, is_taken};
+use crate::support::{KEEP, T0, TestStore, at_once, insist, is_taken};
 
 const CHECK: i64 = 7;
 
@@ -61,18 +61,18 @@ async fn of_many_nodes_one_takes_each_step() {
     let wins = |outcomes: Vec<bool>| outcomes.into_iter().filter(|won| *won).count();
     let begun = at_once(8, |n| {
         let store = (*store).clone();
-        async move { store.begin_key(key(&format!("a{n}"))).await.unwrap() }
+        async move { insist(|| store.begin_key(key(&format!("a{n}")))).await }
     });
     assert_eq!(wins(begun.await), 1);
     let prepared = at_once(8, |n| {
         let store = (*store).clone();
-        async move { store.add_key(key(&format!("b{n}"))).await.unwrap() }
+        async move { insist(|| store.add_key(key(&format!("b{n}")))).await }
     });
     assert_eq!(wins(prepared.await), 1);
     let next = states(&store).await.into_iter().find(|(_, state)| *state == KeyState::Next).unwrap().0;
     let activated = at_once(8, |_| {
         let (store, next) = ((*store).clone(), next.clone());
-        async move { store.activate_key(&next, T0, T0).await.unwrap() }
+        async move { insist(|| store.activate_key(&next, T0, T0)).await }
     });
     assert_eq!(wins(activated.await), 1);
     let active = states(&store).await.into_iter().filter(|(_, state)| *state == KeyState::Active);

@@ -4,7 +4,7 @@ use domain::throttle::Limit;
 use domain::{EndedWhy, PasswordHash, Roles, SecretHash, Span};
 use store::{NewUser, Revoked, Rotated, ThrottleKey};
 
-use crate::support::{KEEP, T0, at_once, new_session, new_user, refresh, revoked, session_id, user_id};
+use crate::support::{KEEP, T0, at_once, insist, new_session, new_user, refresh, revoked, session_id, user_id};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn logins_at_the_same_time_leave_no_more_than_100_sessions() {
@@ -13,7 +13,7 @@ async fn logins_at_the_same_time_leave_no_more_than_100_sessions() {
     store.user(1).await;
     at_once(140, |n| {
         let node = nodes[n % 2].clone();
-        async move { assert!(node.open_session(new_session(1, n as u8)).await.unwrap().is_some()) }
+        async move { assert!(insist(|| node.open_session(new_session(1, n as u8))).await.is_some()) }
     })
     .await;
     assert_eq!(store.count_sessions(user_id(1), T0).await.unwrap(), 100);
@@ -30,10 +30,10 @@ async fn no_login_outlives_a_change_of_its_account_at_the_same_time() {
             let node = nodes[n % 2].clone();
             async move {
                 if n == 6 {
-                    let password = PasswordHash("$new".into());
-                    node.set_password(user_id(round), password, KEEP, T0).await.unwrap().unwrap();
+                    let password = || PasswordHash("$new".into());
+                    insist(|| node.set_password(user_id(round), password(), KEEP, T0)).await.unwrap();
                 } else {
-                    node.open_session(new_session(round, round * 12 + n as u8)).await.unwrap();
+                    insist(|| node.open_session(new_session(round, round * 12 + n as u8))).await;
                 }
             }
         })
@@ -54,14 +54,15 @@ async fn no_refresh_or_login_at_the_same_time_gives_old_roles_under_a_new_epoch(
             let node = nodes[n % 2].clone();
             async move {
                 if n == 12 {
-                    node.set_roles(user_id(round), &Roles::admin(), KEEP, T0).await.unwrap().unwrap();
+                    let admin = Roles::admin();
+                    insist(|| node.set_roles(user_id(round), &admin, KEEP, T0)).await.unwrap();
                     return None;
                 }
                 if n % 4 == 1 {
-                    let opened = node.open_session(new_session(round, 100 + n as u8)).await.unwrap();
+                    let opened = insist(|| node.open_session(new_session(round, 100 + n as u8))).await;
                     return opened.map(|opened| opened.live.account);
                 }
-                match node.rotate(refresh(round, 0)).await.unwrap() {
+                match insist(|| node.rotate(refresh(round, 0))).await {
                     Rotated::Issued { live, .. } => Some(live.account),
                     _ => panic!("nobody is logged out"),
                 }
@@ -88,11 +89,11 @@ async fn a_session_that_many_end_at_the_same_time_ends_once() {
             let node = nodes[n % 2].clone();
             async move {
                 match n % 3 {
-                    0 => node.end_session(session_id(session), EndedWhy::Logout, KEEP, T0).await.unwrap(),
-                    1 => node.end_all_sessions(user_id(1), EndedWhy::EndedByAdmin, KEEP, T0).await.unwrap(),
+                    0 => insist(|| node.end_session(session_id(session), EndedWhy::Logout, KEEP, T0)).await,
+                    1 => insist(|| node.end_all_sessions(user_id(1), EndedWhy::EndedByAdmin, KEEP, T0)).await,
                     _ => {
-                        let ended = node.expire_session(session_id(session), KEEP, T0 + Span::days(30)).await;
-                        ended.unwrap().unwrap()
+                        let late = T0 + Span::days(30);
+                        insist(|| node.expire_session(session_id(session), KEEP, late)).await.unwrap()
                     }
                 }
             }
@@ -114,7 +115,7 @@ async fn tries_on_two_nodes_share_one_burst() {
     let waits = at_once(60, |n| {
         let (node, first) = (nodes[n % 2].clone(), (n / 2) % 2);
         let tries = vec![(keys[first], limit), (keys[1 - first], limit)];
-        async move { node.charge(tries, T0).await.unwrap() }
+        async move { insist(|| node.charge(tries.clone(), T0)).await }
     })
     .await;
     assert_eq!(waits.iter().filter(|wait| wait.is_none()).count(), 3);
@@ -130,11 +131,11 @@ async fn of_many_links_on_two_nodes_one_makes_the_first_administrator() {
             async move {
                 let secret = SecretHash([n as u8 / 8; 32]);
                 if n % 4 == 0 {
-                    node.offer_setup(move |_| secret, T0 + Span::hours(1), T0).await.unwrap();
+                    insist(|| node.offer_setup(move |_| secret, T0 + Span::hours(1), T0)).await;
                     return false;
                 }
-                let admin = NewUser { roles: Roles::admin(), ..new_user(n as u8) };
-                node.create_first_admin(secret, admin, T0).await.unwrap()
+                let admin = || NewUser { roles: Roles::admin(), ..new_user(n as u8) };
+                insist(|| node.create_first_admin(secret, admin(), T0)).await
             }
         })
         .await;
@@ -154,7 +155,7 @@ async fn passwords_that_are_set_at_the_same_time_each_raise_the_epoch() {
     store.user(1).await;
     at_once(20, |n| {
         let node = nodes[n % 2].clone();
-        async move { node.set_password(user_id(1), PasswordHash(format!("${n}")), KEEP, T0).await.unwrap().unwrap() }
+        async move { insist(|| node.set_password(user_id(1), PasswordHash(format!("${n}")), KEEP, T0)).await.unwrap() }
     })
     .await;
     assert_eq!(store.account(user_id(1)).await.unwrap().unwrap().epoch, 20);

@@ -2,12 +2,14 @@
 
 use std::ops::Deref;
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use domain::revocation::Revocation;
 use domain::session::Timeouts;
 use domain::{Account, EndedWhy, GrantId, PasswordHash, Roles, SecretHash, SessionId, Span, UnixMillis, UserId};
 use store::{
-    Database, Error, Live, NewGrant, NewSession, NewUser, Options, Position, Receipt, Revoked, RotateRequest, Store,
+    Database, Error, Live, NewGrant, NewSession, NewUser, OpenError, Options, Position, Receipt, Revoked,
+    RotateRequest, Store,
 };
 use tempfile::TempDir;
 use test_postgres::Schema;
@@ -39,19 +41,19 @@ impl TestStore {
 
     pub(crate) fn on_postgres() -> Self {
         let place = Place::Schema(Schema::new());
-        Self { store: Store::open(&place.options()).unwrap(), place }
+        Self { store: open(&place.options()).unwrap(), place }
     }
 
     /// A store on what another program has made with these statements.
     pub(crate) fn after(is_on_server: bool, sql: &str) -> Self {
         let place = if is_on_server { Place::Schema(Schema::new()) } else { Place::File(tempfile::tempdir().unwrap()) };
         place.execute(sql);
-        Self { store: Store::open(&place.options()).unwrap(), place }
+        Self { store: open(&place.options()).unwrap(), place }
     }
 
     /// Another node on the same database.
     pub(crate) fn beside(&self) -> Store {
-        Store::open(&self.place.options()).unwrap()
+        open(&self.place.options()).unwrap()
     }
 
     /// Where it is.
@@ -83,7 +85,7 @@ impl TestStore {
     /// Closes the store and opens the file again.
     pub(crate) async fn reopened(self) -> Self {
         self.store.close().await;
-        let store = Store::open(&self.place.options()).unwrap();
+        let store = open(&self.place.options()).unwrap();
         Self { store, place: self.place }
     }
 
@@ -154,7 +156,7 @@ impl Deref for TestStore {
 
 /// A store at this URL.
 pub(crate) fn on_server(url: &str) -> Store {
-    Store::open(&Options::new(Database::Server(Box::new(url.parse().unwrap())))).unwrap()
+    open(&Options::new(Database::Server(Box::new(url.parse().unwrap())))).unwrap()
 }
 
 pub(crate) fn user_id(n: u8) -> UserId {
@@ -226,6 +228,43 @@ pub(crate) fn revoked(receipt: &Receipt) -> Vec<Revoked> {
 pub(crate) fn is_taken<T>(outcome: &Result<T, Error>, column: &str) -> bool {
     matches!(outcome, Err(Error::Taken(taken)) if *taken == column)
 }
+
+/// Opens a store at a server that is there, but may have no time for seconds.
+pub(crate) fn open(options: &Options) -> Result<Store, OpenError> {
+    let began = Instant::now();
+    loop {
+        match Store::open(options) {
+            Err(OpenError::Unreachable { .. }) if began.elapsed() < PATIENCE => {}
+            outcome => return outcome,
+        }
+    }
+}
+
+/// Asks again for as long as so many ask at the same time that not all get their turn in time, as whoever calls a server does.
+pub(crate) async fn insist<T, F>(call: impl Fn() -> F) -> T
+where
+    F: Future<Output = Result<T, Error>>,
+{
+    let began = Instant::now();
+    loop {
+        match call().await {
+            Err(Error::Unavailable) if began.elapsed() < PATIENCE => {}
+            outcome => return outcome.unwrap(),
+        }
+    }
+}
+
+/// Waits until something is so that nobody promises by when.
+pub(crate) async fn until(what: &str, is_so: impl AsyncFn() -> bool) {
+    let began = Instant::now();
+    while !is_so().await {
+        assert!(began.elapsed() < PATIENCE, "{what}");
+        tokio::task::yield_now().await;
+    }
+}
+
+/// Longer than anything takes, on however slow a machine.
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Runs `count` tasks at the same time and collects what they answer, in no particular order.
 pub(crate) async fn at_once<T, F>(count: usize, task: impl Fn(usize) -> F) -> Vec<T>

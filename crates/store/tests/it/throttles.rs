@@ -2,7 +2,7 @@ use domain::throttle::Limit;
 use domain::{Span, UnixMillis};
 use store::ThrottleKey;
 
-use crate::support::{T0, at_once};
+use crate::support::{T0, at_once, insist};
 
 const LIMIT: Limit = Limit { burst: 3, every: Span::minutes(1) };
 const KEY: ThrottleKey = ThrottleKey([1; 16]);
@@ -29,7 +29,7 @@ async fn tries_made_at_the_same_time_never_exceed_the_burst() {
     let store = super::store();
     let charge = |now: UnixMillis| {
         let store = store.clone();
-        async move { store.charge(vec![(KEY, LIMIT)], now).await.unwrap() }
+        async move { insist(|| store.charge(vec![(KEY, LIMIT)], now)).await }
     };
     let allowed = |waits: Vec<Option<Span>>| waits.iter().filter(|wait| wait.is_none()).count();
     assert_eq!(allowed(at_once(50, |_| charge(T0)).await), 3);

@@ -106,6 +106,22 @@ async fn a_move_goes_on_under_another_name_of_the_same_databases() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn installations_in_two_schemas_of_one_database_are_moved_at_the_same_time() {
+    let pairs = [(); 2].map(|()| (TestStore::on_sqlite(), TestStore::on_postgres()));
+    for (source, target) in &pairs {
+        furnish(source).await;
+        target.close().await;
+    }
+    let [one, other] = pairs.each_ref().map(|(source, target)| transfer(source, target));
+    let mut beside = None;
+    let moved = one.run([1; 16], &mut |_| {
+        beside.get_or_insert_with(|| other.run([2; 16], &mut |_| {}));
+    });
+    moved.unwrap();
+    beside.unwrap().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_itself_on_the_way_is_neither_source_nor_target_of_another_move() {
     for (source, target) in directions().await {
         let other = TestStore::on_sqlite();

@@ -52,7 +52,7 @@ fn answer(sessions: u8) -> Vec<u8> {
 async fn until(is_so: impl Fn() -> bool) {
     let began = Instant::now();
     while !is_so() {
-        assert!(began.elapsed() < Duration::from_secs(20), "it is not so");
+        assert!(began.elapsed() < Duration::from_mins(1), "it is not so");
         tokio::task::yield_now().await;
     }
 }

@@ -130,65 +130,113 @@ async fn a_cookie_that_the_issuer_will_not_look_at_silences_no_other() {
     }
 }
 
+/// Until an issuer that does not answer was asked about so many cookies; false if that took so long that who asked has given up.
+async fn asked(issuer: &TestIssuer, count: usize, began: Instant) -> bool {
+    while issuer.cookie_checks() < count && is_patient(began) {
+        tokio::task::yield_now().await;
+    }
+    is_patient(began)
+}
+
+/// An answer is waited for two seconds. Where this test itself stood still for so long, it is done again.
+fn is_patient(began: Instant) -> bool {
+    began.elapsed() < Duration::from_millis(1_800)
+}
+
+/// Tries until a trial was not held up.
+async fn unhindered(trial: impl AsyncFn() -> Option<()>) {
+    for _ in 0..30 {
+        if trial().await.is_some() {
+            return;
+        }
+    }
+    panic!("every trial was held up");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn made_up_cookies_take_no_place_from_those_who_are_logged_in() {
+    unhindered(made_up_cookies_beside_a_known_one).await;
+}
+
+async fn made_up_cookies_beside_a_known_one() -> Option<()> {
     let issuer = TestIssuer::start().await;
     let verifier = issuer.verifier().await;
     let cookie = issuer.user("kavya").cookie();
     verifier.verify_cookie(value(&cookie)).await.unwrap();
     issuer.clock().advance(5 * SECOND);
     issuer.set_hanging(true);
+    let began = Instant::now();
     let strangers: Vec<_> = (0..64)
         .map(|n| {
             let verifier = verifier.clone();
             tokio::spawn(async move { verifier.verify_cookie(&format!("stranger{n}")).await.is_ok() })
         })
         .collect();
-    while issuer.cookie_checks() < 33 {
-        tokio::task::yield_now().await;
+    if !asked(&issuer, 33, began).await {
+        return None;
     }
     let known = tokio::spawn({
         let (verifier, cookie) = (verifier.clone(), cookie.clone());
         async move { verifier.verify_cookie(value(&cookie)).await.is_ok() }
     });
-    while issuer.cookie_checks() < 34 {
-        tokio::task::yield_now().await;
-    }
+    let is_asked = asked(&issuer, 34, began).await;
     issuer.set_hanging(false);
-    assert!(known.await.unwrap());
+    let admits = known.await.unwrap();
+    if !is_asked || (!admits && !is_patient(began)) {
+        return None;
+    }
+    assert!(admits);
     for stranger in strangers {
         assert!(!stranger.await.unwrap());
     }
+    Some(())
 }
 
 #[tokio::test]
 async fn whoever_leaves_while_a_cookie_is_asked_about_costs_no_second_question() {
+    unhindered(twenty_leave_while_a_cookie_is_asked_about).await;
+}
+
+async fn twenty_leave_while_a_cookie_is_asked_about() -> Option<()> {
     let issuer = TestIssuer::start().await;
     let verifier = issuer.verifier().await;
     let cookie = issuer.user("kavya").cookie();
     issuer.set_hanging(true);
+    let began = Instant::now();
     for _ in 0..20 {
         let mut checking = Box::pin(verifier.verify_cookie(value(&cookie)));
         tokio::select! {
             biased;
-            outcome = &mut checking => panic!("{outcome:?}"),
-            () = async { while issuer.cookie_checks() < 1 { tokio::task::yield_now().await } } => {}
+            outcome = &mut checking => {
+                assert!(!is_patient(began), "{outcome:?}");
+                return None;
+            }
+            _ = asked(&issuer, 1, began) => {}
         }
     }
     issuer.set_hanging(false);
-    verifier.verify_cookie(value(&cookie)).await.unwrap();
+    let outcome = verifier.verify_cookie(value(&cookie)).await;
+    if !is_patient(began) {
+        return None;
+    }
+    outcome.unwrap();
     assert_eq!(issuer.cookie_checks(), 1);
+    Some(())
 }
 
 #[tokio::test]
 async fn an_issuer_that_does_not_answer_is_not_waited_for_beyond_two_seconds() {
-    let issuer = TestIssuer::start().await;
-    let verifier = issuer.verifier().await;
-    let cookie = issuer.user("kavya").cookie();
-    issuer.set_hanging(true);
-    let begun = Instant::now();
-    assert_eq!(verifier.verify_cookie(value(&cookie)).await.unwrap_err().code(), "unavailable");
-    assert!(begun.elapsed() < Duration::from_secs(4));
+    // A busy machine adds to that, but not every time.
+    unhindered(async || {
+        let issuer = TestIssuer::start().await;
+        let verifier = issuer.verifier().await;
+        let cookie = issuer.user("kavya").cookie();
+        issuer.set_hanging(true);
+        let begun = Instant::now();
+        assert_eq!(verifier.verify_cookie(value(&cookie)).await.unwrap_err().code(), "unavailable");
+        (begun.elapsed() < Duration::from_secs(4)).then_some(())
+    })
+    .await;
 }
 
 #[tokio::test]

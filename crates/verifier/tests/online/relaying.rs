@@ -115,7 +115,7 @@ async fn asked(relay: &Relay) -> Watermark {
 pub(crate) async fn until(is_so: impl AsyncFn() -> bool) {
     let began = Instant::now();
     while !is_so().await {
-        assert!(began.elapsed() < Duration::from_secs(10), "it is not so");
+        assert!(began.elapsed() < Duration::from_mins(1), "it is not so");
         tokio::task::yield_now().await;
     }
 }
@@ -182,7 +182,7 @@ async fn whoever_waits_for_a_withdrawal_is_told_when_it_may_have_been_missed() {
     until(async || scene.odd.asked.load(Ordering::Acquire) > asked + 2).await;
     assert!(!open.is_finished(), "an entry would still be told");
     scene.clock.advance(Duration::from_secs(2));
-    tokio::time::timeout(Duration::from_secs(10), open).await.unwrap().unwrap();
+    tokio::time::timeout(Duration::from_mins(1), open).await.unwrap().unwrap();
 }
 
 #[tokio::test]
@@ -201,7 +201,7 @@ async fn whoever_slept_through_a_withdrawal_is_told_so_by_the_first_answer() {
     // Nothing fails: the whole process stood still, and then goes on.
     scene.tell(&[], 0, START + 1_000_000);
     scene.clock.advance(Duration::from_secs(1_000));
-    tokio::time::timeout(Duration::from_secs(10), verifier.until_withdrawn(&before)).await.unwrap();
+    tokio::time::timeout(Duration::from_mins(1), verifier.until_withdrawn(&before)).await.unwrap();
     let goes_on = tokio::time::timeout(Duration::from_millis(300), verifier.until_withdrawn(&after)).await;
     assert!(goes_on.is_err(), "its session was read after the silence");
 }
@@ -224,7 +224,8 @@ async fn a_withdrawn_key_counts_for_nothing_although_the_issuer_tells_of_it_no_m
         let code = verifier.verify(&scene.token()).await.map_err(|rejection| rejection.code());
         assert_eq!(code.map(drop), Err("revoked"), "after {minutes} times ten minutes");
     }
-    assert!(relay.keys().await.is_some(), "they were asked for since");
+    // They are asked for anew, for which nobody waits long.
+    until(async || relay.keys().await.is_some()).await;
 }
 
 #[tokio::test]

@@ -40,7 +40,7 @@ impl Cluster {
 
     /// A server for one test, with more lines for `postgresql.conf`.
     pub fn start(settings: &[&str]) -> Self {
-        Self::admitting(EVERYBODY, settings, None)
+        Self::admitting(EVERYBODY, settings, None).unwrap_or_else(|why| panic!("PostgreSQL does not start: {why}"))
     }
 
     /// A standby of this server, which follows it by the name `standby`. With the same settings, if they are given again.
@@ -48,18 +48,28 @@ impl Cluster {
     pub fn standby(&self, settings: &[&str]) -> Self {
         let place = self.place.display();
         let primary = format!("host={place} port={} user=watchword application_name=standby", self.port);
-        Self::admitting(EVERYBODY, settings, Some(&primary))
+        let standby = Self::admitting(EVERYBODY, settings, Some(&primary));
+        standby.unwrap_or_else(|why| panic!("PostgreSQL does not start: {why}"))
     }
 
     /// A server for one test at a port of loopback, where users other than `watchword` have to know their password.
     pub fn on_loopback(settings: &[&str]) -> (Self, u16) {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let own = format!("port = {port}");
-        let settings = [&["listen_addresses = '127.0.0.1'", own.as_str()], settings].concat();
-        (Self::admitting("local all watchword trust\nhost all all 127.0.0.1/32 scram-sha-256", &settings, None), port)
+        loop {
+            let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+            let own = format!("port = {port}");
+            let settings = [&["listen_addresses = '127.0.0.1'", own.as_str()], settings].concat();
+            match Self::admitting("local all watchword trust\nhost all all 127.0.0.1/32 scram-sha-256", &settings, None)
+            {
+                Ok(cluster) => return (cluster, port),
+                // Somebody else was given the port meanwhile.
+                Err(why) if why.contains("Address already in use") => {}
+                Err(why) => panic!("PostgreSQL does not start: {why}"),
+            }
+        }
     }
 
-    fn admitting(whom: &str, settings: &[&str], primary: Option<&str>) -> Self {
+    /// A server, or what it said when it did not start.
+    fn admitting(whom: &str, settings: &[&str], primary: Option<&str>) -> Result<Self, String> {
         let bin = programs();
         let mut keeper = Command::new("/bin/sh");
         keeper.args(["-c", include_str!("start.sh"), "start.sh"]).arg(&bin).args(SETTINGS).args(settings);
@@ -74,12 +84,13 @@ impl Cluster {
         let Some(place) = place.strip_suffix('\n') else {
             let mut why = String::new();
             keeper.stderr.take().unwrap().read_to_string(&mut why).unwrap();
-            panic!("PostgreSQL does not start: {why}");
+            keeper.wait().unwrap();
+            return Err(why);
         };
         let place = PathBuf::from(place);
         let pid_file = std::fs::read_to_string(place.join("data/postmaster.pid")).unwrap();
         let port = pid_file.lines().nth(3).unwrap().to_owned();
-        Self { bin, place, port, _keeper: keeper }
+        Ok(Self { bin, place, port, _keeper: keeper })
     }
 
     /// The folder with its socket, in `data` its files, and `log`.
@@ -128,7 +139,7 @@ impl Cluster {
         send("KILL", &processes);
         let began = Instant::now();
         while processes.iter().any(|process| is_alive(process)) {
-            assert!(began.elapsed() < Duration::from_secs(20), "PostgreSQL does not die");
+            assert!(began.elapsed() < Duration::from_mins(1), "PostgreSQL does not die");
             std::thread::yield_now();
         }
         // Where nobody collects the dead, they would be taken for a server that still runs.
@@ -275,4 +286,5 @@ const NOBODY: u32 = 65534;
 const DATABASE: &str = "postgres";
 
 /// Durability is not what these tests are about, but that a commit is acknowledged as it is by default.
-const SETTINGS: [&str; 4] = ["fsync = off", "full_page_writes = off", "shared_buffers = 32MB", "max_connections = 300"];
+const SETTINGS: [&str; 4] =
+    ["fsync = off", "full_page_writes = off", "shared_buffers = 32MB", "max_connections = 1000"];

@@ -171,7 +171,7 @@ impl TestServer {
         for app in self.nodes.apps() {
             watchword::jobs::write_seen(app).await.unwrap();
         }
-        self.tend_keys().await;
+        self.catch_up().await;
     }
 
     /// Moves the clock forward, and nothing else: the jobs hang.
