@@ -99,6 +99,16 @@ impl Server {
         code == Some(1) && self.logged().contains(text)
     }
 
+    /// SIGTERM, after which it must end well; all that it has printed.
+    pub fn stop_and_read(mut self) -> String {
+        self.signal("TERM");
+        while let Ok(line) = self.lines.recv_timeout(SOON) {
+            self.printed += &format!("{line}\n");
+        }
+        assert_eq!(self.child.wait().unwrap().code(), Some(0));
+        std::mem::take(&mut self.printed)
+    }
+
     /// SIGTERM and the exit code.
     pub fn stop(self) -> Option<i32> {
         self.signal("TERM");
@@ -110,6 +120,15 @@ impl Server {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.id())).unwrap();
         let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
         line.trim().trim_end_matches(" kB").parse().unwrap()
+    }
+
+    /// How much time of a processor it has taken so far.
+    pub fn busy(&self) -> Duration {
+        let line = std::fs::read_to_string(format!("/proc/{}/stat", self.id())).unwrap();
+        let fields: Vec<&str> = line.rsplit(") ").next().unwrap().split(' ').collect();
+        let ticks: u64 = [fields[11], fields[12]].iter().map(|field| field.parse::<u64>().unwrap()).sum();
+        // Of the kernel's accounting, on Linux everywhere (`USER_HZ`).
+        Duration::from_millis(ticks * 10)
     }
 
     /// The line of its limits that begins with these words.
