@@ -6,7 +6,7 @@ use std::time::Instant;
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 
-use crate::support::{BOUND, Client, Front, PASSWORD, refused_soon};
+use crate::support::{Client, Front, PASSWORD, SOON, refused_soon};
 
 #[tokio::test]
 async fn a_change_of_password_or_standing_by_command_ends_every_session_on_every_node() {
@@ -138,7 +138,7 @@ async fn keys_change_in_the_middle_and_no_token_is_refused_by_a_node_that_has_no
 async fn until_it_publishes(client: &Client, number: usize) {
     let began = Instant::now();
     while client.get("/.well-known/jwks.json").await.json()["keys"].as_array().unwrap().len() != number {
-        assert!(began.elapsed() < BOUND, "it is not published");
+        assert!(began.elapsed() < SOON, "it is not published");
     }
 }
 
