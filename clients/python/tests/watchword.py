@@ -45,7 +45,7 @@ class Watchword:
             headers["Authorization"] = f"Bearer {token}"
         data = json.dumps(body).encode() if body is not None else b""
         request = urllib.request.Request(self.listens_at + path, data, headers, method="POST")
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=60) as answer:
             return json.load(answer)
 
 
@@ -60,16 +60,16 @@ def running(public_url=None, listen="127.0.0.1:0", **settings):
         command = [BINARY, "--listen", listen, "--database", f"sqlite:{folder}/watchword.db"]
         place = {"cwd": folder, "env": env, "text": True}
         add = [*command, "user", "add", "kavya", "--roles", "admin", "--password-stdin"]
-        subprocess.run(add, input=PASSWORD, check=True, stdout=subprocess.DEVNULL, timeout=30, **place)
+        subprocess.run(add, input=PASSWORD, check=True, stdout=subprocess.DEVNULL, timeout=120, **place)
         add = [*command, "verifier", "add", "orders", "--json"]
-        added = subprocess.run(add, check=True, stdout=subprocess.PIPE, timeout=30, **place)
+        added = subprocess.run(add, check=True, stdout=subprocess.PIPE, timeout=120, **place)
         with open(f"{folder}/log", "w+") as log:
             server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, **place)
             try:
                 own = _url(server, log)
 
                 def run(*args):
-                    subprocess.run([*command, *args], check=True, stdout=subprocess.DEVNULL, timeout=30, **place)
+                    subprocess.run([*command, *args], check=True, stdout=subprocess.DEVNULL, timeout=120, **place)
 
                 yield Watchword(public_url or own, own, json.loads(added.stdout)["credential"], run)
             finally:
@@ -105,11 +105,11 @@ def _url(server, log):
 
 def _end(server):
     try:
-        server.communicate(timeout=15)
+        server.communicate(timeout=60)
     except subprocess.TimeoutExpired:
         server.kill()
         server.communicate()
-        raise AssertionError("the server did not end within 15 seconds of SIGTERM") from None
+        raise AssertionError("the server did not end within a minute of SIGTERM") from None
 
 
 def free_port():

@@ -34,7 +34,7 @@ async fn connected() {
 }
 
 async fn cut_off() {
-    let small = small(&["--verifiers=4", "--processes=2", "--rate=40", "--seconds=4", "--bound=1000", "--cut"]).await;
+    let small = small(&["--verifiers=4", "--processes=2", "--rate=20", "--seconds=8", "--bound=2000", "--cut"]).await;
     let [near, far] = &small.groups[..] else { panic!("one of two is cut off") };
     assert_eq!((near.verifiers, far.verifiers), (2, 2));
     assert!(far.watched.stale > 0, "it knew that it knew too little");

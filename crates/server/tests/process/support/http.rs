@@ -103,6 +103,8 @@ pub fn read_to_close(stream: &mut TcpStream) -> String {
             Ok(0) => break,
             Ok(length) => bytes.extend_from_slice(&part[..length]),
             Err(e) if e.kind() == ErrorKind::ConnectionReset => break,
+            // Of a process that was stopped and goes on.
+            Err(e) if e.kind() == ErrorKind::Interrupted => {}
             Err(e) => panic!("the server did not close the connection: {e}"),
         }
     }
