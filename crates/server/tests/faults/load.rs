@@ -57,7 +57,8 @@ impl Load {
 }
 
 fn work(mut client: Client, fleet: &Fleet, tell: &mpsc::Sender<Heard>, stop: &AtomicBool) -> Client {
-    while !stop.load(Ordering::Relaxed) {
+    // Nobody knows how long a check takes on a busy machine, and a refresh can be asked for again for a minute only.
+    while !stop.load(Ordering::Relaxed) || client.awaits_refresh() {
         let heard = client.act(fleet);
         // Nobody listens between two waits.
         let _ = tell.send(heard);

@@ -62,8 +62,8 @@ fn while_postgresql_stands_still_nobody_waits_long_and_cached_checks_go_on_for_t
     assert!(slowest > QUICK, "{slowest:?}");
     for mut took in [accepted, refused] {
         took.sort();
-        // A stall hits one of them, or a few.
-        assert!(took.len() >= credentials.len() && took[took.len() / 2] < QUICK, "{took:?}");
+        // A stall hits some of them; waiting for the database would hit all.
+        assert!(took.len() >= credentials.len() && took[took.len() / 4] < QUICK, "{took:?}");
     }
     nodes.stop();
 }
