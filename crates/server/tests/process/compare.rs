@@ -67,7 +67,8 @@ fn every_way_reads_asks_and_forgets_as_it_must() {
     assert!(number(&alone["accepted_afterwards"]) >= 2.0 && number(&alone["until_exp_seconds"]) > 500.0, "{figures:#}");
 
     for way in figures["ways"].as_array().unwrap() {
-        assert_eq!(way["checks_per_second_by_round"].as_array().unwrap().len(), 3);
+        let rounds = way["checks_per_second_by_round"].as_array().unwrap().len();
+        assert!(rounds >= 3 && figures["rounds"] == rounds, "{way:#}");
         for figure in ["checks_per_second", "of_floor", "p50_ms", "p99_ms", "cpu_us_per_request", "bytes_per_request"] {
             assert!(number(&way[figure]) > 0.0, "{figure}: {way:#}");
         }

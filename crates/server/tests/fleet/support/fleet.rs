@@ -1,7 +1,7 @@
 //! The nodes under test, and the ways to them: through the proxy, or past it to one of them.
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -21,6 +21,7 @@ pub struct Fleet {
     secrets: Mutex<Vec<String>>,
     failures: Mutex<Vec<String>>,
     stalls: AtomicUsize,
+    asks_again: AtomicBool,
 }
 
 /// A way to the fleet.
@@ -44,7 +45,8 @@ impl Front {
             Mutex::new(starting.into_iter().map(|server| server.join().unwrap()).collect())
         });
         let (secrets, failures) = (Mutex::default(), Mutex::default());
-        let fleet = Arc::new(Fleet { place, schema, servers, secrets, failures, stalls: AtomicUsize::new(0) });
+        let (stalls, asks_again) = (AtomicUsize::new(0), AtomicBool::new(false));
+        let fleet = Arc::new(Fleet { place, schema, servers, secrets, failures, stalls, asks_again });
         let to = Upstream::new(proxy::start(&fleet.addresses()).await);
         Arc::new(Self { fleet, to })
     }
@@ -86,10 +88,14 @@ impl Front {
         request.headers_mut().insert("x-forwarded-for", peer.ip().to_string().parse().unwrap());
         let (head, body) = request.into_parts();
         let body = body.collect().await.unwrap().to_bytes();
-        for _ in 0..20 {
+        let mut again = tokio::time::interval(AGAIN);
+        for _ in 0..100 {
+            again.tick().await;
             let began = Instant::now();
             let response = self.to.send(Request::from_parts(head.clone(), Body::from(body.clone()))).await;
-            if response.status() == StatusCode::SERVICE_UNAVAILABLE && began.elapsed() >= STALL {
+            let is_away = response.status() == StatusCode::SERVICE_UNAVAILABLE;
+            let asks_again = began.elapsed() >= STALL || self.fleet.asks_again.load(Ordering::Relaxed);
+            if is_away && asks_again {
                 assert!(response.headers().contains_key(header::RETRY_AFTER), "{what}");
                 self.fleet.stalls.fetch_add(1, Ordering::Relaxed);
                 continue;
@@ -115,6 +121,11 @@ impl Fleet {
     /// lets it wait. Then something may have been done although nobody was told so, and counts may be off by that.
     pub fn has_stalled(&self) -> bool {
         self.stalls.swap(0, Ordering::Relaxed) > 0
+    }
+
+    /// From now on whoever is told at once to come again later does so, too.
+    pub fn ask_again(&self) {
+        self.asks_again.store(true, Ordering::Relaxed);
     }
 
     /// Makes an account with the usual password.
@@ -166,3 +177,6 @@ const HOST: &str = "login.example.org";
 
 /// The least that a node waits for its database before it gives up.
 const STALL: Duration = Duration::from_millis(400);
+
+/// How soon to ask again.
+const AGAIN: Duration = Duration::from_millis(50);
