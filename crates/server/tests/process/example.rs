@@ -19,7 +19,7 @@ impl Orders {
         let runtime = tokio::runtime::Runtime::new().unwrap();
         let address = runtime.block_on(async {
             let connect = Verifier::from_issuer(format!("http://{issuer}"));
-            let verifier = connect.cookies_fresh_for(Duration::ZERO).await.unwrap();
+            let verifier = connect.cookies_fresh_for(Duration::ZERO).retry_for(SOON).await.unwrap();
             let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
             let address = listener.local_addr().unwrap();
             tokio::spawn(async move { axum::serve(listener, orders::app(&verifier)).await });

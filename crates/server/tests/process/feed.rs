@@ -92,7 +92,8 @@ impl Scene {
         let wire = Wire::lay().await;
         let server = Some(Self::serve(&place, &wire));
         let connect = Verifier::from_issuer(format!("http://{}", wire.address));
-        let connect = connect.follow(added["credential"].as_str().unwrap()).named("orders-1").bound(bound);
+        let connect =
+            connect.follow(added["credential"].as_str().unwrap()).named("orders-1").bound(bound).retry_for(SOON);
         Self { server, verifier: connect.await.unwrap(), wire, place }
     }
 

@@ -7,7 +7,7 @@ use serde_json::Value;
 use tokio::runtime::Runtime;
 use verifier::Verifier;
 
-use crate::support::{Http, Place, Reply, soon};
+use crate::support::{Http, Place, Reply, SOON, soon};
 
 /// Long enough that no stall of this machine makes a verifier late that runs.
 const BOUND: Duration = Duration::from_secs(10);
@@ -24,7 +24,10 @@ async fn a_command_waits_until_every_verifier_refuses_and_names_those_that_are_l
     let credential = added["credential"].as_str().unwrap();
     let server = place.serve();
     let url = format!("http://{}", server.http().address);
-    let connect = |name| Verifier::from_issuer(&url).follow(credential).named(name).bound(BOUND).into_future();
+    let connect = |name| {
+        let connect = Verifier::from_issuer(&url).follow(credential).named(name);
+        connect.bound(BOUND).retry_for(SOON).into_future()
+    };
     // With it, everything of the second one stops at once.
     let apart = Runtime::new().unwrap();
     let (one, two) = (connect("orders-1").await.unwrap(), apart.spawn(connect("orders-2")).await.unwrap().unwrap());

@@ -49,7 +49,7 @@ impl Scene {
     /// A verifier that follows a relay, which knows it by the secret in a file.
     fn follow(&self, relay: &Server, secret: &str, bound: Duration) -> Connect {
         let secret = std::fs::read_to_string(self.place.path(secret)).unwrap();
-        let connect = Verifier::from_issuer(self.issuer()).bound(bound);
+        let connect = Verifier::from_issuer(self.issuer()).bound(bound).retry_for(SOON);
         connect.follow_relay(format!("{}/revocations", url(relay.http())), secret.trim())
     }
 
