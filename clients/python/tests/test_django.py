@@ -50,7 +50,7 @@ def program(watchword):
         ROOT_URLCONF=__name__,
         ALLOWED_HOSTS=["*"],
         SECRET_KEY="for tests",
-        WATCHWORD={"issuer": watchword.url, "follow": watchword.credential, "name": "django"},
+        WATCHWORD={"issuer": watchword.url, "follow": watchword.credential, "name": "django", "bound": 60},
     )
     django.setup()
     yield

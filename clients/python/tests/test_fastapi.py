@@ -14,7 +14,7 @@ from watchword_verifier.fastapi import install, require_auth
 
 @pytest.fixture(scope="module")
 def verifier(watchword):
-    with Verifier.from_issuer(watchword.url, follow=watchword.credential, name="fastapi") as verifier:
+    with Verifier.from_issuer(watchword.url, follow=watchword.credential, name="fastapi", bound=60) as verifier:
         yield verifier
 
 

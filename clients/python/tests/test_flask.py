@@ -16,7 +16,7 @@ from watchword_verifier.flask import current, require_auth
 
 @pytest.fixture(scope="module")
 def verifier(watchword):
-    with Verifier.from_issuer(watchword.url, follow=watchword.credential, name="flask") as verifier:
+    with Verifier.from_issuer(watchword.url, follow=watchword.credential, name="flask", bound=60) as verifier:
         yield verifier
 
 

@@ -21,7 +21,7 @@ async function setUp(t, options = {}) {
   const server = await running(t, { settings, verifiers: ["orders"] });
   net.target = server.url;
   const follow = server.credentials.orders;
-  const verifier = await Verifier.fromIssuer(net.url, { audience: AUDIENCE, follow, name: "orders-1", onWarning() {}, ...options });
+  const verifier = await Verifier.fromIssuer(net.url, { audience: AUDIENCE, follow, name: "orders-1", boundMs: 60_000, onWarning() {}, ...options });
   t.after(() => verifier.close());
   return { net, server, verifier, judge: (token, how) => codeOf(verifier.verify(token, how)) };
 }
