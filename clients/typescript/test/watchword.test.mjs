@@ -191,7 +191,7 @@ it("a process that has nothing else to do ends", whole, async (t) => {
   const { access_token: token } = await server.login();
   const program = `
     import { Verifier } from "@watchword/verifier";
-    const verifier = await Verifier.fromIssuer("${net.url}", { audience: "${AUDIENCE}", follow: process.env.CREDENTIAL });
+    const verifier = await Verifier.fromIssuer("${net.url}", { audience: "${AUDIENCE}", follow: process.env.CREDENTIAL, retryForMs: 60_000 });
     console.log((await verifier.verify("${token}")).preferred_username);
     // The stream is open, and there was time for a question beside it.
     await new Promise((resolve) => setTimeout(resolve, 300));
