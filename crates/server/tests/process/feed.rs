@@ -22,7 +22,7 @@ const BOUND: Duration = Duration::from_secs(1);
 
 /// With this nothing is ever too old to be believed, and a question is due after minutes: what is refused within [`SOON`] was told by
 /// the stream.
-const AGES: Duration = Duration::from_secs(3600);
+const AGES: Duration = Duration::from_hours(1);
 
 /// The way from the verifier to the server, which can be cut so that nobody hears of it: bytes just stay away.
 struct Wire {

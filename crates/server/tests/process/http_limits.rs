@@ -15,13 +15,13 @@ fn what_is_too_large_is_refused_at_once_and_costs_no_memory() {
     let post = |kind: &str, body: &str| {
         let (began, busy) = (Instant::now(), server.busy());
         let reply = http.send("POST", "/login", &[format!("Content-Type: {kind}")], body).unwrap();
-        (reply.status, began.elapsed(), server.busy() - busy)
+        (reply.status, began.elapsed(), server.busy().saturating_sub(busy))
     };
     let get = |line: String| {
         let (began, busy) = (Instant::now(), server.busy());
         let reply = http.raw(line.as_bytes());
         let status = Reply::parse(&reply).unwrap_or_else(|| panic!("{reply}")).status;
-        (status, began.elapsed(), server.busy() - busy)
+        (status, began.elapsed(), server.busy().saturating_sub(busy))
     };
     let json = |length: usize| {
         let frame = r#"{"username":"","password":"x"}"#.len();

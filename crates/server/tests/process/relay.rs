@@ -12,7 +12,7 @@ const BOUND: Duration = Duration::from_secs(2);
 
 /// With this nothing is ever too old to be believed, and a question is due after minutes: what is refused within [`SOON`] was told by
 /// the stream.
-const AGES: Duration = Duration::from_secs(3600);
+const AGES: Duration = Duration::from_hours(1);
 
 /// A server, and a place from which relays are started.
 struct Scene {
