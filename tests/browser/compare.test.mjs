@@ -13,7 +13,7 @@ import { assertQuiet, at, device } from "../support/chromium.mjs";
 const BINARY = process.env.SERVER_BINARY ?? fileURLToPath(new URL("../../target/debug/watchword", import.meta.url));
 const WAYS = ["cookie, database read", "cookie, cache + feed", "JWT alone", "JWT + feed", "JWT + introspection"];
 
-it("the page of a comparison is whole", { timeout: 120_000 }, async (t) => {
+it("the page of a comparison is whole", { timeout: 600_000 }, async (t) => {
   const folder = mkdtempSync(join(tmpdir(), "watchword-test-"));
   t.after(() => rmSync(folder, { recursive: true, force: true }));
   const file = join(folder, "report.html");

@@ -15,7 +15,7 @@ const TEXTS = [
 ];
 const NAMES = ["next", "username", "name", "email", "error", "message", "ended", "csrf", "q"];
 const PATHS = ["/", "/login", "/signup", "/dashboard", "/account/sessions", "/logout", "/api", "/nowhere"];
-const whole = { timeout: 120_000 };
+const whole = { timeout: 600_000 };
 
 for (const who of ["a stranger", "somebody who is logged in"]) {
   it(`no query parameter and no path becomes markup, for ${who}`, whole, async (t) => {

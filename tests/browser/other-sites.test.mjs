@@ -6,7 +6,7 @@ import { it } from "node:test";
 import { at, device, logIn, otherSite } from "../support/chromium.mjs";
 import { PASSWORD, dashboard, running } from "../support/watchword.mjs";
 
-const whole = { timeout: 60_000 };
+const whole = { timeout: 300_000 };
 
 // `localhost` is another site than 127.0.0.1, so the browser keeps the cookie back. Another port is another origin of
 // the same site: the cookie is sent, and only the server's own checks are left.

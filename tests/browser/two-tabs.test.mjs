@@ -6,7 +6,7 @@ import { it } from "node:test";
 import { assertQuiet, at, device, logIn, submit } from "../support/chromium.mjs";
 import { dashboard, running } from "../support/watchword.mjs";
 
-const whole = { timeout: 60_000 };
+const whole = { timeout: 300_000 };
 
 it("the login form of another tab still works after this tab has logged in", whole, async (t) => {
   const { server, first, second } = await twoTabs(t, "/login", "/login");

@@ -11,7 +11,7 @@ const FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefo
 for (const javaScriptEnabled of [true, false]) {
   const how = javaScriptEnabled ? "with JavaScript" : "without JavaScript";
 
-  it(`the printed link creates the first administrator, once, ${how}`, { timeout: 60_000 }, async (t) => {
+  it(`the printed link creates the first administrator, once, ${how}`, { timeout: 300_000 }, async (t) => {
     const server = await running(t, { accounts: {} });
     const page = await device(t, { javaScriptEnabled });
     await page.goto(server.setupLink);
@@ -25,7 +25,7 @@ for (const javaScriptEnabled of [true, false]) {
     assertQuiet(page);
   });
 
-  it(`people sign up, log in and log out, ${how}`, { timeout: 60_000 }, async (t) => {
+  it(`people sign up, log in and log out, ${how}`, { timeout: 300_000 }, async (t) => {
     const server = await running(t);
     const page = await device(t, { javaScriptEnabled });
     await page.goto(server.url);
@@ -44,7 +44,7 @@ for (const javaScriptEnabled of [true, false]) {
     assertQuiet(page);
   });
 
-  it(`one device ends the other, which is asked to log in at its next click, ${how}`, { timeout: 60_000 }, async (t) => {
+  it(`one device ends the other, which is asked to log in at its next click, ${how}`, { timeout: 300_000 }, async (t) => {
     const server = await running(t);
     const [desk, phone] = [
       await device(t, { javaScriptEnabled }),
@@ -63,6 +63,7 @@ for (const javaScriptEnabled of [true, false]) {
     assert.match(await entries.nth(1).innerText(), /Firefox/);
     await entries.nth(1).getByRole("button", { name: /^End/ }).click();
     await desk.getByText("One session was ended.").waitFor();
+    await desk.waitForLoadState();
     assert.equal(await entries.count(), 1);
     await phone.getByRole("link", { name: "Devices", exact: true }).click();
     await at(phone, "Log in");
@@ -75,7 +76,7 @@ for (const javaScriptEnabled of [true, false]) {
     assertQuiet(desk, phone);
   });
 
-  it(`after a logout the Back button shows nothing private, ${how}`, { timeout: 60_000 }, async (t) => {
+  it(`after a logout the Back button shows nothing private, ${how}`, { timeout: 300_000 }, async (t) => {
     const server = await running(t);
     const page = await device(t, { javaScriptEnabled });
     await page.goto(`${server.url}/login`);
@@ -96,7 +97,7 @@ for (const javaScriptEnabled of [true, false]) {
   });
 }
 
-it("no script can read the cookie", { timeout: 60_000 }, async (t) => {
+it("no script can read the cookie", { timeout: 300_000 }, async (t) => {
   const server = await running(t);
   const page = await device(t);
   await page.goto(`${server.url}/login`);

@@ -31,7 +31,7 @@ function browser() {
 export async function device(t, options = {}) {
   const context = await (await browser()).newContext({ viewport: { width: 1280, height: 800 }, ...options });
   t.after(() => context.close());
-  context.setDefaultTimeout(10_000);
+  context.setDefaultTimeout(60_000);
   const page = await context.newPage();
   page.complaints = [];
   const keep = (text) => page.complaints.push(`${page.url()}: ${text}`);
@@ -61,11 +61,11 @@ function isExpected(message, visited) {
   return text.startsWith("Autofocus processing was blocked");
 }
 
-/** Fills in the form that ends with the button of this name, and presses it. */
+/** Fills in the form that ends with the button of this name, presses it, and waits for the page that is answered. */
 export async function submit(page, button, fields = {}) {
   const form = page.locator("main form", { has: page.getByRole("button", { name: button }) });
   for (const [label, text] of Object.entries(fields)) await form.getByLabel(label).fill(text);
-  await form.getByRole("button", { name: button }).click();
+  await Promise.all([page.waitForNavigation(), form.getByRole("button", { name: button }).click()]);
 }
 
 /** Logs in at the page that is shown now. */
@@ -73,9 +73,10 @@ export function logIn(page, name, password = PASSWORD) {
   return submit(page, "Log in", { "Username or e-mail": name, Password: password });
 }
 
-/** Fails unless the page has this heading. Waits for it. */
+/** Fails unless the page has this heading. Waits for it, and for the rest of the page. */
 export async function at(page, heading) {
   await page.getByRole("heading", { level: 1, name: heading, exact: true }).waitFor();
+  await page.waitForLoadState();
 }
 
 /** Another site: serves `pages`, path to HTML, until the test ends. */

@@ -139,7 +139,7 @@ class Issuer:
     def json(value):
         return 200, {"Content-Type": "application/json"}, json.dumps(value).encode()
 
-    def wait_until(self, predicate, seconds=10):
+    def wait_until(self, predicate, seconds=60):
         """Waits for a question after which the predicate holds."""
         with self._news:
             assert self._news.wait_for(predicate, seconds), (self.asked, self.queries[-5:])

@@ -14,7 +14,7 @@ from watchword_verifier.fastapi import install, require_auth
 
 @pytest.fixture(scope="module")
 def verifier(watchword):
-    with Verifier.from_issuer(watchword.url, follow=watchword.credential, name="fastapi") as verifier:
+    with Verifier.from_issuer(watchword.url, follow=watchword.credential, name="fastapi", bound=60) as verifier:
         yield verifier
 
 
@@ -61,7 +61,7 @@ def test_who_shows_a_token_that_stands_is_let_in_until_the_logout(watchword, ver
     answer = client.get("/clerks", headers=bearer(token))
     assert (answer.status_code, answer.json()["code"]) == (403, "insufficient_role")
     watchword.logout(token)
-    assert verifier.wait_withdrawn(claims, 10)
+    assert verifier.wait_withdrawn(claims, 60)
     answer = client.get("/books", headers=bearer(token))
     assert (answer.status_code, answer.json()["code"]) == (401, "revoked")
     assert answer.headers["Content-Type"] == "application/problem+json"

@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-from watchword import Cutting, free_port, running
+from watchword import Cutting, running
 
 PROGRAM = """
 import os, sys, threading
@@ -24,11 +24,11 @@ for _ in range(2):
             verifier.verify(token)
         except Unavailable:
             os.write(tell, b"not ready\\n")
-        assert verifier._following.wait_ready(20)
+        assert verifier._following.wait_ready(60)
         assert verifier.verify(token).preferred_username == "kavya"
         claims = verifier.verify(token)
         os.write(tell, f"ready {verifier._following._name}\\n".encode())
-        assert verifier.wait_withdrawn(claims, 20)
+        assert verifier.wait_withdrawn(claims, 60)
         os.write(tell, b"withdrawn\\n")
         os._exit(0)
     os.close(tell)
@@ -47,9 +47,9 @@ print("end", flush=True)
 
 
 def test_each_forked_process_follows_by_itself_and_accepts_nothing_until_it_has_asked():
-    port = free_port()
-    proxy = Cutting(port)
-    with running(public_url=proxy.url, listen=f"127.0.0.1:{port}") as server:
+    proxy = Cutting()
+    with running(public_url=proxy.url) as server:
+        proxy.lead_to(server.listens_at)
         token = server.login()["access_token"]
         command = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", PROGRAM, server.url, server.credential, token]
         pipe = subprocess.PIPE

@@ -272,7 +272,7 @@ def test_after_a_silence_that_may_have_hidden_something_keys_are_fetched_and_who
     assert keys.ensure_usable() and not follower.wait_withdrawn(marks, 0)
     published, issuer.answers["/jwks"] = issuer.answers["/jwks"], lambda query: (503, {}, b"")
     clock.by = 1_000_000
-    assert follower.wait_withdrawn(marks, 10)
+    assert follower.wait_withdrawn(marks, 60)
     assert not keys.ensure_usable()
     issuer.answers["/jwks"] = published
     clock.by += 5_000

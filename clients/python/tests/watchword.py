@@ -45,31 +45,31 @@ class Watchword:
             headers["Authorization"] = f"Bearer {token}"
         data = json.dumps(body).encode() if body is not None else b""
         request = urllib.request.Request(self.listens_at + path, data, headers, method="POST")
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=60) as answer:
             return json.load(answer)
 
 
 @contextlib.contextmanager
-def running(public_url=None, listen="127.0.0.1:0", **settings):
+def running(public_url=None, **settings):
     """Runs a server; `tokens_algorithm="ES256"` becomes WATCHWORD_TOKENS_ALGORITHM=ES256."""
     env = {name: value for name, value in os.environ.items() if not name.startswith("WATCHWORD_")}
     env |= {f"WATCHWORD_{name.upper()}": value for name, value in settings.items()}
     if public_url is not None:
         env["WATCHWORD_PUBLIC_URL"] = public_url
     with tempfile.TemporaryDirectory(prefix="watchword-test-") as folder:
-        command = [BINARY, "--listen", listen, "--database", f"sqlite:{folder}/watchword.db"]
+        command = [BINARY, "--listen", "127.0.0.1:0", "--database", f"sqlite:{folder}/watchword.db"]
         place = {"cwd": folder, "env": env, "text": True}
         add = [*command, "user", "add", "kavya", "--roles", "admin", "--password-stdin"]
-        subprocess.run(add, input=PASSWORD, check=True, stdout=subprocess.DEVNULL, timeout=30, **place)
+        subprocess.run(add, input=PASSWORD, check=True, stdout=subprocess.DEVNULL, timeout=120, **place)
         add = [*command, "verifier", "add", "orders", "--json"]
-        added = subprocess.run(add, check=True, stdout=subprocess.PIPE, timeout=30, **place)
+        added = subprocess.run(add, check=True, stdout=subprocess.PIPE, timeout=120, **place)
         with open(f"{folder}/log", "w+") as log:
             server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, **place)
             try:
                 own = _url(server, log)
 
                 def run(*args):
-                    subprocess.run([*command, *args], check=True, stdout=subprocess.DEVNULL, timeout=30, **place)
+                    subprocess.run([*command, *args], check=True, stdout=subprocess.DEVNULL, timeout=120, **place)
 
                 yield Watchword(public_url or own, own, json.loads(added.stdout)["credential"], run)
             finally:
@@ -105,30 +105,28 @@ def _url(server, log):
 
 def _end(server):
     try:
-        server.communicate(timeout=15)
+        server.communicate(timeout=60)
     except subprocess.TimeoutExpired:
         server.kill()
         server.communicate()
-        raise AssertionError("the server did not end within 15 seconds of SIGTERM") from None
-
-
-def free_port():
-    """A port that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
+        raise AssertionError("the server did not end within a minute of SIGTERM") from None
 
 
 class Cutting:
-    """A proxy that can go silent: connections stay open, but nothing passes any more."""
+    """A proxy that can go silent: connections stay open, but nothing passes any more. It leads nowhere until it is told where."""
 
-    def __init__(self, port):
-        self._port = port
+    def __init__(self):
+        self._port = None
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         self._passes = threading.Event()
         self._passes.set()
         self._sockets = []
         threading.Thread(target=self._accept, daemon=True).start()
+
+    def lead_to(self, url):
+        """New connections lead to this server."""
+        self._port = int(url.rpartition(":")[2])
 
     def cut(self):
         """From now on nothing passes, on old connections or new ones."""

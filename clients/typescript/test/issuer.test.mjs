@@ -73,15 +73,16 @@ it("no redirect is followed, and nothing endless is read or waited for", async (
   assert.deepEqual(elsewhere.asked, {});
 });
 
-it("an issuer that trickles is given up after five seconds in all", { timeout: 20_000 }, async (t) => {
+it("an issuer that trickles is given up after five seconds in all", { timeout: 120_000 }, async (t) => {
   const own = await issuer(t);
+  // Counted in what it had the time to say: a stall of this process stops both sides.
+  let said = 0;
   own.routes[METADATA] = (_, response) => {
-    const timer = setInterval(() => response.write(" "), 200);
+    const timer = setInterval(() => ((said += 1), response.write(" ")), 200);
     response.once("close", () => clearInterval(timer));
   };
-  const begun = performance.now();
   await assert.rejects(connect(t, own.url), { name: "FetchError" });
-  assert.ok(performance.now() - begun < 10_000);
+  assert.ok(said > 5 && said < 40, `${said}`);
 });
 
 it("an issuer that starts later is waited for", async (t) => {

@@ -5,7 +5,7 @@ import { it } from "node:test";
 
 import { dashboard, post, running } from "../../support/watchword.mjs";
 
-const whole = { timeout: 60_000 };
+const whole = { timeout: 300_000 };
 
 it("a session is refreshed twice, and each token is a new one", whole, async (t) => {
   const server = await running(t);

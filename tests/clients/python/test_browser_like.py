@@ -45,11 +45,11 @@ class Form(html.parser.HTMLParser):
 def submit(browser, page, action, **typed):
     base = page.url.split("/", 3)[:3]
     form = Form(page, action).fields | typed
-    return browser.post("/".join(base) + action, data=form, timeout=10)
+    return browser.post("/".join(base) + action, data=form, timeout=60)
 
 
 def log_in(browser, watchword, password=PASSWORD, path="/login"):
-    page = browser.get(f"{watchword.url}{path}", timeout=10)
+    page = browser.get(f"{watchword.url}{path}", timeout=60)
     return submit(browser, page, "/login", username="kavya", password=password)
 
 
@@ -63,7 +63,7 @@ def test_the_form_opens_a_session_and_leads_to_the_dashboard(browser, watchword)
 
 
 def test_a_page_that_needs_a_login_leads_back_to_itself(browser, watchword):
-    page = browser.get(f"{watchword.url}/account/sessions", timeout=10)
+    page = browser.get(f"{watchword.url}/account/sessions", timeout=60)
     assert page.url == f"{watchword.url}/login?next=%2Faccount%2Fsessions"
     page = submit(browser, page, "/login", username="kavya", password=PASSWORD)
     assert page.url == f"{watchword.url}/account/sessions"
@@ -76,10 +76,10 @@ def test_a_wrong_password_gets_the_form_again_and_no_cookie(browser, watchword):
 
 
 def test_a_form_without_its_csrf_token_is_refused(browser, watchword):
-    browser.get(f"{watchword.url}/login", timeout=10)
+    browser.get(f"{watchword.url}/login", timeout=60)
     typed = {"username": "kavya", "password": PASSWORD}
     for more in ({}, {"csrf": ""}, {"csrf": "AAAAAAAAAAAAAAAAAAAAAA"}):
-        answer = browser.post(f"{watchword.url}/login", data=typed | more, timeout=10)
+        answer = browser.post(f"{watchword.url}/login", data=typed | more, timeout=60)
         assert answer.status_code == 403 and "session" not in browser.cookies
 
 
@@ -88,31 +88,31 @@ def test_a_logout_ends_the_session_and_a_copied_cookie_is_worthless(browser, wat
     copied = dict(browser.cookies)
     assert "Logged out" in submit(browser, page, "/logout").text
     assert "session" not in browser.cookies
-    answer = requests.get(f"{watchword.url}/dashboard", cookies=copied, timeout=10)
+    answer = requests.get(f"{watchword.url}/dashboard", cookies=copied, timeout=60)
     assert answer.status_code == 401
 
 
 def test_a_login_gives_a_new_cookie_and_the_old_one_stops(browser, watchword):
     log_in(browser, watchword)
     first = browser.cookies["session"]
-    page = browser.get(f"{watchword.url}/dashboard", timeout=10)
+    page = browser.get(f"{watchword.url}/dashboard", timeout=60)
     token = Form(page, "/logout").fields["csrf"]
     typed = {"csrf": token, "username": "kavya", "password": PASSWORD}
-    browser.post(f"{watchword.url}/login", data=typed, timeout=10)
+    browser.post(f"{watchword.url}/login", data=typed, timeout=60)
     assert browser.cookies["session"] != first
-    answer = requests.get(f"{watchword.url}/dashboard", cookies={"session": first}, timeout=10)
+    answer = requests.get(f"{watchword.url}/dashboard", cookies={"session": first}, timeout=60)
     assert answer.status_code == 401
 
 
 def test_the_cookie_and_the_token_of_one_login_end_together(watchword):
     answer = requests.post(
-        f"{watchword.url}/login", json={"username": "kavya", "password": PASSWORD, "cookie": True}, timeout=10
+        f"{watchword.url}/login", json={"username": "kavya", "password": PASSWORD, "cookie": True}, timeout=60
     )
     token, cookie = answer.json()["access_token"], dict(answer.cookies)
     bearer = {"Authorization": f"Bearer {token}"}
     for credential in ({"headers": bearer}, {"cookies": cookie}):
-        greeting = requests.get(f"{watchword.url}/dashboard", timeout=10, **credential)
+        greeting = requests.get(f"{watchword.url}/dashboard", timeout=60, **credential)
         assert greeting.json() == {"message": "Welcome kavya"}
-    assert requests.post(f"{watchword.url}/logout", headers=bearer, timeout=10).json()["ended"] is True
+    assert requests.post(f"{watchword.url}/logout", headers=bearer, timeout=60).json()["ended"] is True
     for credential in ({"headers": bearer}, {"cookies": cookie}):
-        assert requests.get(f"{watchword.url}/dashboard", timeout=10, **credential).status_code == 401
+        assert requests.get(f"{watchword.url}/dashboard", timeout=60, **credential).status_code == 401

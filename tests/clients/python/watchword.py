@@ -23,7 +23,7 @@ class Watchword:
     def login(self, username="kavya", **more):
         """Logs in as a program does; the answer's JSON."""
         body = {"username": username, "password": PASSWORD, **more}
-        answer = requests.post(f"{self.url}/login", json=body, timeout=10)
+        answer = requests.post(f"{self.url}/login", json=body, timeout=60)
         assert answer.status_code == 200, answer.text
         return answer.json()
 
@@ -38,7 +38,7 @@ def running(**settings):
         place = {"cwd": folder, "env": env, "text": True}
         for account in (["kavya", "--roles", "admin"], ["arjun"]):
             add = [*command, "user", "add", *account, "--password-stdin"]
-            subprocess.run(add, input=PASSWORD, check=True, stdout=subprocess.DEVNULL, timeout=30, **place)
+            subprocess.run(add, input=PASSWORD, check=True, stdout=subprocess.DEVNULL, timeout=120, **place)
         with open(f"{folder}/log", "w+") as log:
             server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, **place)
             try:
@@ -58,8 +58,8 @@ def _url(server, log):
 
 def _end(server):
     try:
-        server.communicate(timeout=15)
+        server.communicate(timeout=60)
     except subprocess.TimeoutExpired:
         server.kill()
         server.communicate()
-        raise AssertionError("the server did not end within 15 seconds of SIGTERM") from None
+        raise AssertionError("the server did not end within a minute of SIGTERM") from None

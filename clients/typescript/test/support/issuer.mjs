@@ -115,11 +115,11 @@ export const idOf = (uuid) => Buffer.from(uuid.replaceAll("-", ""), "hex");
 export const sessionFrame = (sid, remaining = 600) => frame(1, u32(remaining), idOf(sid));
 export const watermark = (position = "p1", { age = 0, now = Date.now() } = {}) => frame(0x10, u32(age), u64(now), position);
 
-/** Waits until something is so, by asking again and again for at most ten seconds. */
+/** Waits until something is so, by asking again and again for at most a minute, which nothing takes on however busy a machine. */
 export async function until(isSo, what) {
-  for (const end = performance.now() + 10_000; performance.now() < end; ) {
+  for (const end = performance.now() + 60_000; performance.now() < end; ) {
     if (await isSo()) return;
     await new Promise((resolve) => setTimeout(resolve, 2));
   }
-  throw new Error(`it did not become so within 10 s: ${what ?? isSo}`);
+  throw new Error(`it did not become so within a minute: ${what ?? isSo}`);
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
@@ -20,20 +21,27 @@ pub struct Call {
     pub acknowledged: i64,
 }
 
-/// Ends all of them.
-pub async fn all(address: SocketAddr, sessions: &Arc<Sessions>, schedule: Schedule) -> Vec<Call> {
+/// Ends all of them. Those from `wanted` on wait until it is more.
+pub async fn all(
+    address: SocketAddr,
+    sessions: &Arc<Sessions>,
+    schedule: Schedule,
+    wanted: &watch::Receiver<usize>,
+) -> Vec<Call> {
     let next = Arc::new(AtomicUsize::new(0));
     let mut calling = JoinSet::new();
     // Each has a call often enough not to be closed.
     let connections = (5_000 * MILLISECOND / schedule.interval).clamp(1, MOST_CONNECTIONS);
     for _ in 0..connections {
-        let (sessions, next) = (Arc::clone(sessions), Arc::clone(&next));
+        let (sessions, next, mut wanted) = (Arc::clone(sessions), Arc::clone(&next), wanted.clone());
         calling.spawn(async move {
             let (mut connection, mut calls) = (Connection::open(address).await, Vec::new());
             loop {
                 let number = next.fetch_add(1, Ordering::Relaxed);
                 let Some(request) = sessions.request(number) else { return calls };
                 until(schedule.due(number)).await;
+                // It fails when nobody holds anything back any more.
+                let _ = wanted.wait_for(|wanted| number < *wanted).await;
                 let sent = now();
                 let acknowledged = end(&mut connection, &request).await;
                 calls.push((number, Call { sent, acknowledged }));

@@ -86,12 +86,15 @@ pub fn work() {
     say(&mut to, &watched);
 }
 
+/// How long a machine may take that has much else to do, until the server answers.
+const PATIENCE: Duration = Duration::from_mins(1);
+
 /// One after the other, and how many milliseconds each took.
 fn start(task: &Task, runtime: &Runtime) -> (Vec<Verifier>, Vec<f64>) {
     let tokens = task.staying.len() + task.ending.len();
     let started = (0..task.verifiers).map(|number| {
         let began = now();
-        let connect = Verifier::from_issuer(&task.issuer).follow(&task.credential);
+        let connect = Verifier::from_issuer(&task.issuer).follow(&task.credential).retry_for(PATIENCE);
         let connect = connect.named(format!("{}{number}", task.name)).bound(Duration::from_millis(task.bound));
         // With room to spare, so that nothing gives way.
         let connect = connect.cached_tokens(tokens * 3 / 2 + 1_000);

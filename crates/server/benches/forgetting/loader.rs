@@ -68,6 +68,7 @@ impl<'a> Loader<'a> {
             }
         }
         self.found.span = now() - began;
+        self.until_all_is_known();
         runtime.block_on(self.look_at_all());
         let mut sessions = self.watches.iter().map(|watch| watch.seen.clone());
         let first = sessions.next().unwrap_or_default();
@@ -93,9 +94,11 @@ impl<'a> Loader<'a> {
                 }
             }
             for _ in 0..STAYING {
-                let token = staying(self.task, self.under_way, &mut self.random);
+                let (token, ends_at) = staying(self.task, self.under_way, schedule, &mut self.random);
                 match watch.verifier.verify(token).await {
                     Err(rejection) if rejection.code() == "stale" => self.found.stale += 1,
+                    // This thread may have had to wait for a processor since the pass began.
+                    Err(rejection) if rejection.code() == "revoked" && ends_at.is_some_and(|at| at <= now()) => {}
                     verdict => drop(verdict.unwrap()),
                 }
             }
@@ -105,6 +108,16 @@ impl<'a> Loader<'a> {
         if self.under_way > 0 && self.random.below(SELDOM) == 0 {
             let (watch, session) = (self.random.below(self.watches.len()), self.random.below(self.under_way));
             self.watches[watch].check(session, self.task, &mut self.found).await;
+        }
+    }
+
+    /// Until every verifier has heard of every end, however long it or this thread stood still before; or never will.
+    fn until_all_is_known(&mut self) {
+        self.under_way = self.task.ending.len();
+        let give_up = now() + 60_000 * MILLISECOND;
+        let knows_all = |watch: &Watch<'_>| watch.verifier.checker().revoked().len() >= watch.seen.len();
+        while !self.watches.iter().all(knows_all) && now() < give_up {
+            thread::park_timeout(Duration::from_millis(5));
         }
     }
 
@@ -142,11 +155,15 @@ impl Watch<'_> {
     }
 }
 
-/// The token of a session that stays, at least for now.
-fn staying<'a>(task: &'a Task, under_way: usize, random: &mut Random) -> &'a str {
+/// The token of a session that stays, at least for now, and when it is to be ended.
+fn staying<'a>(task: &'a Task, under_way: usize, schedule: Schedule, random: &mut Random) -> (&'a str, Option<i64>) {
     let still = &task.ending[under_way..];
     let at = random.below(task.staying.len() + still.len());
-    task.staying.get(at).unwrap_or_else(|| &still[at - task.staying.len()])
+    let ending = || {
+        let at = at - task.staying.len();
+        (still[at].as_str(), Some(schedule.due(under_way + at)))
+    };
+    task.staying.get(at).map_or_else(ending, |token| (token, None))
 }
 
 /// An order that cannot be foreseen (xorshift).

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use tokio::sync::watch;
+
 use crate::clock::{MILLISECOND, millis, now};
 use crate::ending::{self, until};
 use crate::figures::{Figures, Outcome, lost};
@@ -36,14 +38,19 @@ pub async fn run(options: &Options) -> Outcome {
         group.begin(schedule);
     }
     let (began, busy_before) = (now(), server.busy_seconds());
+    // What is to be ended while the wire is cut must not be ended before, however long this process has to wait for a processor.
+    let wanted = watch::Sender::new(if wire.is_some() { options.sessions() / 4 } else { usize::MAX });
     let calling = tokio::spawn({
-        let sessions = Arc::clone(&sessions);
-        async move { ending::all(server.address, &sessions, schedule).await }
+        let (sessions, wanted) = (Arc::clone(&sessions), wanted.subscribe());
+        async move { ending::all(server.address, &sessions, schedule, &wanted).await }
     });
     if let Some(wire) = &wire {
+        let mut cut_for = 0;
         for (quarter, is_cut) in [(1, true), (3, false)] {
-            until(schedule.due(options.sessions() * quarter / 4)).await;
+            until(schedule.due(options.sessions() * quarter / 4).max(now() + cut_for)).await;
             wire.is_cut.send_replace(is_cut);
+            wanted.send_replace(if is_cut { options.sessions() * 3 / 4 } else { usize::MAX });
+            cut_for = schedule.interval * (options.sessions() / 2) as i64;
         }
     }
     let calls = calling.await.unwrap();

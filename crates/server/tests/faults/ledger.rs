@@ -91,6 +91,11 @@ impl Client {
         heard
     }
 
+    /// Whether a refresh may have been done whose answer it does not have.
+    pub fn awaits_refresh(&self) -> bool {
+        self.logins.iter().any(|login| login.awaits == Some(Deed::Refresh))
+    }
+
     pub fn log_in(&mut self, http: Http) -> Heard {
         let body = json!({"username": self.name, "password": PASSWORD, "cookie": true}).to_string();
         let Some(reply) = self.ask(http, "/login", &["Content-Type: application/json".to_owned()], &body) else {

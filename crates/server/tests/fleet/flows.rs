@@ -50,7 +50,7 @@ async fn a_person_sets_up_signs_up_and_logs_in_with_forms_of_one_node_sent_to_an
 #[tokio::test]
 async fn a_program_refreshes_a_long_chain_whose_every_step_meets_another_node() {
     for number in [2, 3] {
-        let front = Front::start(number, "").await;
+        let front = Front::start(number, "tokens.refresh_grace = '60s'").await;
         front.fleet.add_user("kavya");
         let client = front.client();
         let (cookie, mut tokens) = client.login_both("kavya").await;

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 use crate::ledger::HEALED;
+use crate::support::own_address;
 use crate::wire::Wire;
 
 /// What machines are made of.
@@ -24,6 +25,8 @@ pub enum Kind {
 pub struct Network {
     pub kind: Kind,
     machines: Vec<Machine>,
+    /// Where each machine listens if it is this one.
+    doors: Vec<Ipv4Addr>,
     links: Vec<Link>,
     folder: TempDir,
 }
@@ -89,7 +92,7 @@ impl Network {
             ip(&["link", "set", "lo", "up"]);
             std::fs::write("/proc/sys/net/ipv4/ip_forward", "1").unwrap();
         }
-        Self { kind, machines: Vec::new(), links: Vec::new(), folder: tempfile::tempdir().unwrap() }
+        Self { kind, machines: Vec::new(), doors: Vec::new(), links: Vec::new(), folder: tempfile::tempdir().unwrap() }
     }
 
     /// Another machine.
@@ -97,6 +100,7 @@ impl Network {
         let id = Id(self.machines.len());
         let holder = (self.kind == Kind::Namespaces).then(|| self.namespace(id));
         self.machines.push(Machine { holder });
+        self.doors.push(own_address());
         id
     }
 
@@ -149,7 +153,7 @@ impl Network {
     pub fn door(&self, id: Id, port: u16) -> SocketAddr {
         match self.kind {
             Kind::Namespaces => (id.address(), port).into(),
-            Kind::Wires => (Ipv4Addr::LOCALHOST, port).into(),
+            Kind::Wires => (self.doors[id.0], port).into(),
         }
     }
 

@@ -63,7 +63,8 @@ fn a_backup_under_load_has_everything_that_was_acknowledged_before_it_was_begun(
         for client in 0..4 {
             let (ledger, stop, deed) = (&ledger, &stop, deed.clone());
             scope.spawn(move || {
-                for round in 0.. {
+                // Every other one stays, and an account has a hundred at most.
+                for round in 0..150 {
                     if stop.load(Ordering::Relaxed) {
                         break;
                     }
@@ -308,6 +309,13 @@ fn spawn(place: &Place, args: &[&str]) -> Child {
     place.command(args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
 }
 
+/// Removes the files whose names contain this.
+fn clear(place: &Place, part: &str) {
+    for name in place.files().into_iter().filter(|name| name.contains(part)) {
+        std::fs::remove_file(place.path(&name)).unwrap();
+    }
+}
+
 fn size(path: &Path) -> Option<u64> {
     path.metadata().ok().map(|found| found.len())
 }
@@ -320,11 +328,18 @@ fn a_backup_that_is_killed_leaves_none_and_the_next_one_clears_up() {
     let whole = size(&place.path("watchword.db")).unwrap();
     let mut cut = 0;
     for (name, part) in [("watchword.db-backup", 0), ("watchword.db-backup", whole / 2), ("x.backup.part", 1)] {
-        let backup = spawn(&place, &["backup", "x.backup"]);
-        cut += u32::from(cut_off(backup, || size(&place.path(name)).is_some_and(|size| size >= part)));
-        if place.files().contains(&"x.backup".to_owned()) {
-            done(place.run(&["restore", "x.backup", "--check"]));
-            std::fs::remove_file(place.path("x.backup")).unwrap();
+        // On a busy machine it may be done before the test comes to look.
+        for _ in 0..TRIES {
+            let backup = spawn(&place, &["backup", "x.backup"]);
+            let is_cut = cut_off(backup, || size(&place.path(name)).is_some_and(|size| size >= part));
+            if place.files().contains(&"x.backup".to_owned()) {
+                done(place.run(&["restore", "x.backup", "--check"]));
+                std::fs::remove_file(place.path("x.backup")).unwrap();
+            }
+            if is_cut {
+                cut += 1;
+                break;
+            }
         }
     }
     assert!(cut >= 2, "too fast to be killed: {cut}");
@@ -349,7 +364,7 @@ fn a_restore_that_is_killed_leaves_the_one_database_or_the_other() {
     let at_least = |bytes: u64| move |path: &Path| size(path).is_some_and(|size| size >= bytes);
     let log = place.path("watchword.db-restoring-wal");
     let (mut cut, mut outcomes) = (0, Vec::new());
-    for (path, bytes) in [(&staged, 0), (&staged, whole / 2), (&log, 1), (&log, 1 << 20), (&database, u64::MAX)] {
+    let attempt = |path: &Path, bytes: u64| {
         mark(&Connection::open(&database).unwrap(), 2);
         let restore = spawn(&place, &["restore", "x.backup"]);
         let now = || {
@@ -359,22 +374,37 @@ fn a_restore_that_is_killed_leaves_the_one_database_or_the_other() {
                 at_least(bytes)(path)
             }
         };
-        cut += u32::from(cut_off(restore, now));
+        let is_cut = cut_off(restore, now);
         assert_eq!(cell(&database, "select count(*) from pragma_integrity_check where integrity_check = 'ok'"), 1);
         let found = cell(&database, "select value from meta where name = 'mark'");
         let live = "select count(*) from sessions where ended_at is null
             and created_at > coalesce((select value from meta where name = 'everybody_ended_at'), -1)";
         let live = cell(&database, live);
         assert!(matches!((found, live), (2, 20_000) | (1, 0)), "half restored: {found} {live}");
-        outcomes.push(found);
         if found == 1 {
             Connection::open(&database)
                 .unwrap()
                 .execute_batch("delete from meta where name = 'everybody_ended_at'")
                 .unwrap();
+            clear(&place, "replaced");
+        }
+        (is_cut, found)
+    };
+    for (path, bytes) in [(&staged, 0), (&staged, whole / 2), (&log, 1), (&log, 1 << 20), (&database, u64::MAX)] {
+        // On a busy machine it may be done before the test comes to look.
+        for _ in 0..TRIES {
+            let (is_cut, found) = attempt(path, bytes);
+            outcomes.push(found);
+            if is_cut {
+                cut += 1;
+                break;
+            }
         }
     }
     assert!(cut >= 3 && outcomes.contains(&2), "too fast to be killed: {cut} {outcomes:?}");
     done(place.run(&["restore", "x.backup"]));
     assert!(!place.files().iter().any(|name| name.contains("restoring")), "{:?}", place.files());
 }
+
+/// How often to try to kill a command at the same place, before it is taken for one that cannot be killed there.
+const TRIES: usize = 20;

@@ -9,6 +9,9 @@ const URL: [&str; 2] = ["--public-url", "http://127.0.0.1:9"];
 
 const HOUR: i64 = 3_600_000;
 
+/// No stall of a machine takes so long, and no clock here is off by so little.
+const LONG: i64 = HOUR / 4;
+
 struct Nodes {
     schema: Schema,
     places: [Place; 2],
@@ -45,7 +48,7 @@ impl Nodes {
 fn serve(place: &Place, offset: &str) -> Server {
     let faked = faked(offset);
     let faked: Vec<(&str, &str)> = faked.iter().map(|(name, value)| (*name, value.as_str())).collect();
-    place.serve_with(&URL, &faked)
+    place.serve_with(&URL, &[&faked[..], &[("WATCHWORD_TOKENS_REFRESH_GRACE", "60s")]].concat())
 }
 
 /// What gives a process a wall clock that is off. What counts seconds from the start of the machine is left alone.
@@ -72,11 +75,11 @@ fn a_wrong_clock_is_said_and_has_no_part_in_what_is_stored_or_signed() {
         soon(|| server.logged().contains("this machine's clock"));
         let claims = token::inspect(&server.http().login("kavya").text("access_token")).unwrap().claims;
         let now = nodes.number(NOW);
-        let about = |claim: &Value, ms: i64| (claim.as_i64().unwrap() * 1000 + ms - now).abs() < 20_000;
-        assert!(about(&claims["iat"], 0) && (claims["rat"].as_i64().unwrap() - now).abs() < 20_000, "{claims}");
+        let about = |claim: &Value, unit: i64| (claim.as_i64().unwrap() * unit - now).abs() < LONG;
+        assert!(about(&claims["iat"], 1000) && about(&claims["rat"], 1), "{claims}");
     }
     let astray = format!(
-        "select count(*) from sessions where abs(created_at - ({NOW})) > 20000 or abs(seen_at - ({NOW})) > 20000
+        "select count(*) from sessions where abs(created_at - ({NOW})) > {LONG} or abs(seen_at - ({NOW})) > {LONG}
         or abs(idle_expires_at - created_at - 86460000) > 20000"
     );
     assert_eq!((nodes.number("select count(*) from sessions"), nodes.number(&astray)), (2, 0));
@@ -115,8 +118,8 @@ fn the_grace_of_a_used_refresh_token_is_as_long_on_another_node() {
         let used = login.bearer("refresh_token");
         let successor = here.post("/refresh", &used).text("refresh_token");
         assert_eq!(there.post("/refresh", &used).text("refresh_token"), successor);
-        nodes.schema.psql("update grants set rotated_at = rotated_at - 11000");
-        assert_eq!(there.post("/refresh", &used).status, 401, "it was used more than ten seconds ago");
+        nodes.schema.psql("update grants set rotated_at = rotated_at - 61000");
+        assert_eq!(there.post("/refresh", &used).status, 401, "it was used more than a minute ago");
         here.refused_soon(&login.bearer("access_token"));
     }
 }
@@ -125,7 +128,8 @@ fn the_grace_of_a_used_refresh_token_is_as_long_on_another_node() {
 fn a_session_times_out_at_the_same_moment_on_every_node() {
     let nodes = Nodes::start();
     for (here, there) in nodes.turns() {
-        for (left, status) in [(30_000, 200), (-1000, 401)] {
+        // A node's time is behind the database's by what the quickest answer took that it has had.
+        for (left, status) in [(LONG, 200), (-10_000, 401)] {
             let cookie = [here.login("kavya").cookie()];
             nodes
                 .schema
@@ -160,7 +164,7 @@ fn a_database_put_back_is_made_safe_by_its_own_clock_although_it_lacks_writes_an
         "select greatest(max(value), (select max(epoch) from users)) - ({NOW}) from meta where name = 'clock_floor'"
     );
     let ahead: i64 = schema.psql(&ahead).parse().unwrap();
-    assert!(ahead.abs() < 20_000, "{ahead}");
+    assert!(ahead.abs() < LONG, "{ahead}");
     let server = place.serve_with(&URL, &[]);
     assert_eq!(server.http().get("/dashboard", &[login.cookie()]).status, 401);
     assert_eq!(server.stop(), Some(0));

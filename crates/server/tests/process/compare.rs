@@ -14,10 +14,31 @@ fn number(value: &Value) -> f64 {
     value.as_f64().unwrap_or_else(|| panic!("not a number: {value}"))
 }
 
+/// Of so many requests that what goes on beside is small against them: on a slow machine that takes longer.
+fn figures(place: &Place) -> Value {
+    for seconds in [0.3, 2.0, 12.0] {
+        let longer = ["--seconds".to_owned(), seconds.to_string()];
+        let rest = ["--json", "--html", "report.html"].map(str::to_owned);
+        let args = [
+            &["compare".to_owned()][..],
+            &longer,
+            &QUICK[3..].iter().map(|arg| (*arg).to_owned()).collect::<Vec<_>>(),
+            &rest,
+        ];
+        let args = args.concat();
+        let figures = place.json(&args.iter().map(String::as_str).collect::<Vec<_>>());
+        let requests = |way: &Value| number(&way["checks_per_second"]) * seconds;
+        if figures["ways"].as_array().unwrap().iter().all(|way| requests(way) > 100.0) {
+            return figures;
+        }
+    }
+    panic!("not a hundred requests in twelve seconds");
+}
+
 #[test]
 fn every_way_reads_asks_and_forgets_as_it_must() {
     let place = Place::new();
-    let figures = place.json(&[&QUICK[..], &["--json", "--html", "report.html"]].concat());
+    let figures = figures(&place);
     let of = |name: &str| figures["ways"].as_array().unwrap().iter().find(|way| way["way"] == name).unwrap();
     let reads = |name: &str| number(&of(name)["database_reads_per_request"]);
     let calls = |name: &str| number(&of(name)["issuer_calls_per_request"]);
@@ -46,7 +67,8 @@ fn every_way_reads_asks_and_forgets_as_it_must() {
     assert!(number(&alone["accepted_afterwards"]) >= 2.0 && number(&alone["until_exp_seconds"]) > 500.0, "{figures:#}");
 
     for way in figures["ways"].as_array().unwrap() {
-        assert_eq!(way["checks_per_second_by_round"].as_array().unwrap().len(), 3);
+        let rounds = way["checks_per_second_by_round"].as_array().unwrap().len();
+        assert!(rounds >= 3 && figures["rounds"] == rounds, "{way:#}");
         for figure in ["checks_per_second", "of_floor", "p50_ms", "p99_ms", "cpu_us_per_request", "bytes_per_request"] {
             assert!(number(&way[figure]) > 0.0, "{figure}: {way:#}");
         }

@@ -12,7 +12,8 @@ fn without_configuration_it_serves_and_offers_the_first_administrator_a_link() {
     let place = Place::new();
     let mut server = place.serve();
     println!("ready after {:?} on the first run", server.ready_after);
-    assert!(server.ready_after < Duration::from_secs(2));
+    // What a slow machine or disk adds is not its own.
+    assert!(server.busy() < Duration::from_secs(2), "{:?}", server.busy());
     for name in ["watchword.db", "watchword.key"] {
         let mode = std::fs::metadata(place.path(name)).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600, "{name}");
@@ -37,9 +38,7 @@ fn without_configuration_it_serves_and_offers_the_first_administrator_a_link() {
     assert_eq!(server.stop(), Some(0));
     let mut again = place.serve();
     assert!(again.line("Database").contains("watchword.db"));
-    again.signal("TERM");
-    assert!(!again.printed().contains("/setup/"), "there is an administrator now");
-    assert_eq!(again.wait(), Some(0));
+    assert_eq!(again.stop_and_read().matches("/setup/").count(), 0, "there is an administrator now");
 }
 
 #[test]
@@ -59,6 +58,7 @@ fn keys_sessions_and_tokens_outlive_a_restart() {
     let place = Place::new();
     place.add_user("kavya");
     let server = place.serve();
+    // At the server's own address, where nobody takes the port meanwhile.
     let (http, address) = (server.http(), server.address);
     let login = http.login("kavya");
     let gone = http.login("kavya");
@@ -85,37 +85,50 @@ fn keys_sessions_and_tokens_outlive_a_restart() {
 #[test]
 fn sigterm_and_ctrl_c_let_a_request_in_flight_finish() {
     for signal in ["TERM", "INT"] {
-        let place = Place::new();
-        place.add_user("kavya");
-        let server = place.serve();
-        let (http, address) = (server.http(), server.address);
-        let idle = http.connect();
-        let body = serde_json::json!({"username": "kavya", "password": PASSWORD}).to_string();
-        let mut stream = http.connect();
-        write!(
-            stream,
-            "POST /login HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\
-             Expect: 100-continue\r\n\r\n",
-            body.len()
-        )
-        .unwrap();
-        // The server asks for the body, so the request has reached its handler.
-        let mut asked = [0; 25];
-        stream.read_exact(&mut asked).unwrap();
-        assert_eq!(&asked, b"HTTP/1.1 100 Continue\r\n\r\n");
-        server.signal(signal);
-        wait_until_refused(address);
-
-        stream.write_all(body.as_bytes()).unwrap();
-        let reply = Reply::parse(&read_to_close(&mut stream)).expect("a whole answer");
-        assert_eq!(reply.status, 200, "{signal}: {reply:?}");
-        assert_eq!(server.wait(), Some(0), "{signal}");
-        drop(idle);
-
-        let server = place.serve();
-        let refreshed = Http { address: server.address }.post("/refresh", &reply.bearer("refresh_token"));
-        assert_eq!(refreshed.status, 200, "what was answered last was kept");
+        // A server cuts off after ten seconds what is still in flight. If the test itself has stood still for so long, that is no answer.
+        let told = (0..5).any(|_| is_finished_after(signal));
+        assert!(told, "{signal}: this machine stands still for too long each time");
     }
+}
+
+/// Whether the test was quick enough; whether the server was right it asserts.
+fn is_finished_after(signal: &str) -> bool {
+    let place = Place::new();
+    place.add_user("kavya");
+    let server = place.serve();
+    let (http, address) = (server.http(), server.address);
+    let idle = http.connect();
+    let body = serde_json::json!({"username": "kavya", "password": PASSWORD}).to_string();
+    let mut stream = http.connect();
+    write!(
+        stream,
+        "POST /login HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\
+             Expect: 100-continue\r\n\r\n",
+        body.len()
+    )
+    .unwrap();
+    // The server asks for the body, so the request has reached its handler.
+    let mut asked = [0; 25];
+    stream.read_exact(&mut asked).unwrap();
+    assert_eq!(&asked, b"HTTP/1.1 100 Continue\r\n\r\n");
+    let signalled = Instant::now();
+    server.signal(signal);
+    wait_until_refused(address);
+
+    let is_sent = stream.write_all(body.as_bytes()).is_ok();
+    let text = if is_sent { read_to_close(&mut stream) } else { String::new() };
+    if signalled.elapsed() > Duration::from_secs(5) {
+        return false;
+    }
+    let reply = Reply::parse(&text).expect("a whole answer");
+    assert_eq!(reply.status, 200, "{signal}: {reply:?}");
+    assert_eq!(server.wait(), Some(0), "{signal}");
+    drop(idle);
+
+    let server = place.serve();
+    let refreshed = Http { address: server.address }.post("/refresh", &reply.bearer("refresh_token"));
+    assert_eq!(refreshed.status, 200, "what was answered last was kept");
+    true
 }
 
 fn wait_until_refused(address: SocketAddr) {

@@ -5,7 +5,7 @@ use std::net::{Shutdown, TcpStream};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use crate::support::{PASSWORD, Place, Random, Reply, Server, read_to_close};
+use crate::support::{Calm, PASSWORD, Place, Random, Reply, Server, read_to_close, soon};
 
 #[test]
 fn what_is_too_large_is_refused_at_once_and_costs_no_memory() {
@@ -13,14 +13,15 @@ fn what_is_too_large_is_refused_at_once_and_costs_no_memory() {
     let http = server.http();
     let before = server.peak_memory();
     let post = |kind: &str, body: &str| {
-        let began = Instant::now();
+        let (began, busy) = (Instant::now(), server.busy());
         let reply = http.send("POST", "/login", &[format!("Content-Type: {kind}")], body).unwrap();
-        (reply.status, began.elapsed())
+        (reply.status, began.elapsed(), server.busy().saturating_sub(busy))
     };
     let get = |line: String| {
-        let began = Instant::now();
+        let (began, busy) = (Instant::now(), server.busy());
         let reply = http.raw(line.as_bytes());
-        (Reply::parse(&reply).unwrap_or_else(|| panic!("{reply}")).status, began.elapsed())
+        let status = Reply::parse(&reply).unwrap_or_else(|| panic!("{reply}")).status;
+        (status, began.elapsed(), server.busy().saturating_sub(busy))
     };
     let json = |length: usize| {
         let frame = r#"{"username":"","password":"x"}"#.len();
@@ -28,7 +29,7 @@ fn what_is_too_large_is_refused_at_once_and_costs_no_memory() {
     };
     let (form, program) = ("application/x-www-form-urlencoded", "application/json");
     let head = |more: &str| format!("GET /login HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{more}\r\n");
-    for (what, (status, took), expected) in [
+    for (what, (status, took, busy), expected) in [
         ("64 KiB + 1 as a form", post(form, &"a".repeat(65_537)), &[413][..]),
         ("64 KiB + 1 as JSON", post(program, &json(65_537)), &[413]),
         ("just 64 KiB as JSON", post(program, &json(65_536)), &[401, 422]),
@@ -49,9 +50,10 @@ fn what_is_too_large_is_refused_at_once_and_costs_no_memory() {
             &[200, 400],
         ),
     ] {
-        println!("{what}: {status} after {took:?}");
+        println!("{what}: {status} after {took:?}, {busy:?} of a processor");
         assert!(expected.contains(&status), "{what}: {status}");
-        assert!(took < Duration::from_secs(1), "{what}: {took:?}");
+        // What a busy machine adds does not count, but none of the server's deadlines was waited for: the shortest is of 15 s.
+        assert!(busy < Duration::from_secs(1) && took < Duration::from_secs(12), "{what}: {took:?}, {busy:?}");
     }
     // One password was hashed, which takes 19 MiB.
     let grown = server.peak_memory() - before;
@@ -101,6 +103,7 @@ fn slow_connections_are_closed_at_the_deadline_and_starve_nobody() {
         })
         .collect();
 
+    let mut deadline = Calm::with_steps(Duration::from_secs(25), Duration::from_millis(250));
     let mut probes = Vec::new();
     let (mut answers, mut pace) = (Vec::new(), http.connect());
     pace.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
@@ -122,13 +125,14 @@ fn slow_connections_are_closed_at_the_deadline_and_starve_nobody() {
                 Err(_) => false,
             }
         });
-        assert!(began.elapsed() < Duration::from_secs(25), "{} are still open", slow.len());
+        assert!(deadline.lasts(), "{} are still open", slow.len());
         let _ = pace.read(&mut [0]);
     }
     probes.sort();
     let at = |part: usize| probes[(probes.len() - 1) * part / 100];
     println!("closed within {:?}; {} probes, p50 {:?}, p99 {:?}", began.elapsed(), probes.len(), at(50), at(99));
-    assert!(at(99) < Duration::from_millis(200));
+    // Whoever was starved would wait until the others have been closed, which is after 15 s.
+    assert!(at(90) < Duration::from_secs(2) && at(100) < Duration::from_secs(12), "{probes:?}");
     answers.sort();
     answers.dedup();
     println!("answers: {answers:?}");
@@ -144,10 +148,11 @@ fn who_never_reads_the_answers_is_cut_off() {
     stream.set_write_timeout(Some(Duration::from_millis(500))).unwrap();
     let request = b"GET /api/openapi.json HTTP/1.1\r\nHost: x\r\n\r\n".repeat(100);
     let began = Instant::now();
+    let mut deadline = Calm::with_steps(Duration::from_secs(30), Duration::from_secs(1));
     let error = loop {
         match stream.write(&request) {
-            Err(e) if e.kind() != ErrorKind::WouldBlock => break e,
-            _ => assert!(began.elapsed() < Duration::from_secs(30), "it is still being waited for"),
+            Err(e) if ![ErrorKind::WouldBlock, ErrorKind::Interrupted].contains(&e.kind()) => break e,
+            _ => assert!(deadline.lasts(), "it is still being waited for"),
         }
     };
     println!("cut off after {:?}: {error}", began.elapsed());
@@ -161,14 +166,18 @@ fn without_file_descriptors_it_neither_spins_nor_dies() {
     command.args(["-c", "ulimit -n 48; exec \"$0\" --listen 127.0.0.1:0"]).arg(program.get_program());
     command.current_dir(place.folder());
     let server = Server::start(command);
+    let began = Instant::now();
     let mut crowd: Vec<TcpStream> = (0..100).map(|_| server.http().connect()).collect();
+    let said = || server.logged().matches("could not be accepted").count();
+    soon(|| said() > 0);
     let first = &mut crowd[0];
     first.set_read_timeout(Some(Duration::from_secs(1))).unwrap();
     // Nothing comes: it passes the time in which a loop would have said the same a thousand times.
     assert!(first.read(&mut [0]).is_err());
-    let said = server.logged().matches("could not be accepted").count();
-    println!("said so {said} times in a second");
-    assert!((1..=20).contains(&said), "{said}");
+    let (said, time) = (said(), began.elapsed());
+    println!("said so {said} times in {time:?}");
+    // Ten times a second, and once when it begins.
+    assert!(said as u128 <= 2 + time.as_millis() / 100, "{said}");
     drop(crowd);
     assert_eq!(server.http().get("/health/live", &[]).status, 200);
     assert_eq!(server.stop(), Some(0));

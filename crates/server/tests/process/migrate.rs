@@ -11,7 +11,8 @@ use test_postgres::{Cluster, Schema};
 use crate::ledger::{CLIENTS, Login, accepts, bearer, check, log_in, name, place, post, start};
 use crate::support::{Http, Place, Random, Reply, SOON, Server, soon};
 
-/// One client: refreshes, logs out and logs in until it is answered that nothing can be changed.
+/// One client: refreshes, logs out and logs in until it is answered that nothing can be changed, or by nobody: then the server has
+/// ended before the client came to ask it again, which it does only when nothing could be changed any more.
 fn work(http: Http, name: &str, mut random: Random, begun: &Barrier) -> Vec<Login> {
     let mut ledger: Vec<Login> = (0..3).map(|_| log_in(http, name).unwrap()).collect();
     let mut deeds = 0;
@@ -23,11 +24,12 @@ fn work(http: Http, name: &str, mut random: Random, begun: &Barrier) -> Vec<Logi
         let live: Vec<usize> = (0..ledger.len()).filter(|index| !ledger[*index].is_over).collect();
         let login = &mut ledger[live[random.below(live.len())]];
         let closed = if live.len() > 2 && random.below(4) == 0 {
-            let reply = post(http, "/logout", &login.access);
+            let Ok(reply) = http.send("POST", "/logout", &[bearer(&login.access)], "") else { return ledger };
             login.is_over = reply.status == 200;
             reply
         } else {
-            let reply = post(http, "/refresh", login.chain.last().unwrap());
+            let shown = bearer(login.chain.last().unwrap());
+            let Ok(reply) = http.send("POST", "/refresh", &[shown], "") else { return ledger };
             if reply.status == 200 {
                 login.access = reply.text("access_token");
                 login.chain.push(reply.text("refresh_token"));

@@ -1,10 +1,13 @@
 //! The nodes under test, and the ways to them: through the proxy, or past it to one of them.
 
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use axum::body::Body;
-use axum::http::{Request, Response, header};
+use axum::http::{Request, Response, StatusCode, header};
+use http_body_util::BodyExt;
 use test_postgres::Schema;
 
 use super::proxy::{self, Upstream};
@@ -17,6 +20,8 @@ pub struct Fleet {
     servers: Mutex<Vec<Server>>,
     secrets: Mutex<Vec<String>>,
     failures: Mutex<Vec<String>>,
+    stalls: AtomicUsize,
+    asks_again: AtomicBool,
 }
 
 /// A way to the fleet.
@@ -40,7 +45,8 @@ impl Front {
             Mutex::new(starting.into_iter().map(|server| server.join().unwrap()).collect())
         });
         let (secrets, failures) = (Mutex::default(), Mutex::default());
-        let fleet = Arc::new(Fleet { place, schema, servers, secrets, failures });
+        let (stalls, asks_again) = (AtomicUsize::new(0), AtomicBool::new(false));
+        let fleet = Arc::new(Fleet { place, schema, servers, secrets, failures, stalls, asks_again });
         let to = Upstream::new(proxy::start(&fleet.addresses()).await);
         Arc::new(Self { fleet, to })
     }
@@ -74,16 +80,32 @@ impl Front {
         }
     }
 
-    /// Sends one request. `peer` is where it comes from, says a proxy further out.
+    /// Sends one request. `peer` is where it comes from, says a proxy further out. After a stall of the machine it is sent again, as
+    /// whoever is told to does: see [`Fleet::has_stalled`].
     pub async fn send(&self, mut request: Request<Body>, peer: SocketAddr) -> Response<Body> {
         let what = format!("{} {}", request.method(), request.uri());
         request.headers_mut().insert(header::HOST, HOST.parse().unwrap());
         request.headers_mut().insert("x-forwarded-for", peer.ip().to_string().parse().unwrap());
-        let response = self.to.send(request).await;
-        if response.status().is_server_error() {
-            self.fleet.failures.lock().unwrap().push(format!("{what}: {}", response.status()));
+        let (head, body) = request.into_parts();
+        let body = body.collect().await.unwrap().to_bytes();
+        let mut again = tokio::time::interval(AGAIN);
+        for _ in 0..100 {
+            again.tick().await;
+            let began = Instant::now();
+            let response = self.to.send(Request::from_parts(head.clone(), Body::from(body.clone()))).await;
+            let is_away = response.status() == StatusCode::SERVICE_UNAVAILABLE;
+            let asks_again = began.elapsed() >= STALL || self.fleet.asks_again.load(Ordering::Relaxed);
+            if is_away && asks_again {
+                assert!(response.headers().contains_key(header::RETRY_AFTER), "{what}");
+                self.fleet.stalls.fetch_add(1, Ordering::Relaxed);
+                continue;
+            }
+            if response.status().is_server_error() {
+                self.fleet.failures.lock().unwrap().push(format!("{what}: {}", response.status()));
+            }
+            return response;
         }
-        response
+        panic!("{what}: the machine stands still all the time")
     }
 }
 
@@ -93,6 +115,17 @@ impl Fleet {
         let ran = self.place.run_with_input(args, input);
         assert_eq!(ran.code, Some(0), "{args:?}: {ran:?}");
         ran.out
+    }
+
+    /// Whether a node has answered since this was last asked that it waited in vain, for as long as only a stall of the machine
+    /// lets it wait. Then something may have been done although nobody was told so, and counts may be off by that.
+    pub fn has_stalled(&self) -> bool {
+        self.stalls.swap(0, Ordering::Relaxed) > 0
+    }
+
+    /// From now on whoever is told at once to come again later does so, too.
+    pub fn ask_again(&self) {
+        self.asks_again.store(true, Ordering::Relaxed);
     }
 
     /// Makes an account with the usual password.
@@ -141,3 +174,9 @@ impl Drop for Fleet {
 const ORIGIN: &str = "https://login.example.org";
 
 const HOST: &str = "login.example.org";
+
+/// The least that a node waits for its database before it gives up.
+const STALL: Duration = Duration::from_millis(400);
+
+/// How soon to ask again.
+const AGAIN: Duration = Duration::from_millis(50);

@@ -1,6 +1,7 @@
 //! A folder of its own in which commands run, without configuration unless a test writes one.
 
 use std::io::{Read, Write};
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
@@ -8,11 +9,12 @@ use std::sync::mpsc;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::{PASSWORD, SOON, Server};
+use super::{PASSWORD, SOON, Server, own_address};
 
 /// Where the program runs.
 pub struct Place {
     folder: TempDir,
+    address: Ipv4Addr,
 }
 
 /// What a command said and how it ended.
@@ -25,7 +27,7 @@ pub struct Ran {
 
 impl Place {
     pub fn new() -> Self {
-        Self { folder: tempfile::tempdir().unwrap() }
+        Self { folder: tempfile::tempdir().unwrap(), address: own_address() }
     }
 
     /// The folder itself.
@@ -92,14 +94,14 @@ impl Place {
         assert_eq!(ran.code, Some(0), "{ran:?}");
     }
 
-    /// The server on a free port of loopback.
+    /// The server on a free port of an address of its own.
     pub fn serve(&self) -> Server {
         self.serve_with(&[], &[])
     }
 
     /// The same with more options and variables.
     pub fn serve_with(&self, args: &[&str], env: &[(&str, &str)]) -> Server {
-        let mut command = self.command(&["serve", "--listen", "127.0.0.1:0"]);
+        let mut command = self.command(&["serve", "--listen", &format!("{}:0", self.address)]);
         command.args(args).envs(env.iter().copied());
         Server::start(command)
     }

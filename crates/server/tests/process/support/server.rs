@@ -16,25 +16,37 @@ pub struct Server {
     lines: Receiver<String>,
     printed: String,
     logged: Arc<Mutex<String>>,
+    began: Instant,
     pub address: SocketAddr,
     /// How long it took from the start of the process to the line that says where it listens.
     pub ready_after: Duration,
 }
 
 impl Server {
-    /// Starts a command and waits until it says where it listens.
+    /// Starts a command and waits until it says where it listens. Where its database was too slow for it, on a machine that has much
+    /// else to do, it is started again, as by whatever looks after it.
     pub fn start(mut command: Command) -> Self {
+        for _ in 0..10 {
+            let mut server = Self::spawn(&mut command);
+            if let Some(line) = server.find("http://") {
+                server.address = address_in(&line).unwrap_or_else(|| panic!("no address in: {line}"));
+                server.ready_after = server.began.elapsed();
+                return server;
+            }
+            let code = server.ended();
+            let is_busy = code == Some(1) && server.has_logged("the database failed while starting");
+            assert!(is_busy, "never printed `http://`; printed:\n{}\nlogged:\n{}", server.printed, server.logged());
+        }
+        panic!("its database is too slow each time")
+    }
+
+    fn spawn(command: &mut Command) -> Self {
         let began = Instant::now();
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let lines = lines(child.stdout.take().unwrap());
         let logged = log(child.stderr.take().unwrap());
         let address = SocketAddr::from(([127, 0, 0, 1], 0));
-        let mut server =
-            Self { child, lines, printed: String::new(), logged, address, ready_after: Duration::default() };
-        let line = server.line("http://");
-        server.ready_after = began.elapsed();
-        server.address = address_in(&line).unwrap_or_else(|| panic!("no address in: {line}"));
-        server
+        Self { child, lines, printed: String::new(), logged, began, address, ready_after: Duration::default() }
     }
 
     /// The number of the process.
@@ -49,15 +61,17 @@ impl Server {
 
     /// The next line on standard output that contains `text`.
     pub fn line(&mut self, text: &str) -> String {
+        self.find(text)
+            .unwrap_or_else(|| panic!("never printed `{text}`; printed:\n{}\nlogged:\n{}", self.printed, self.logged()))
+    }
+
+    fn find(&mut self, text: &str) -> Option<String> {
         let deadline = Instant::now() + SOON;
         loop {
-            let left = deadline.saturating_duration_since(Instant::now());
-            let Ok(line) = self.lines.recv_timeout(left) else {
-                panic!("never printed `{text}`; printed:\n{}\nlogged:\n{}", self.printed, self.logged())
-            };
+            let line = self.lines.recv_timeout(deadline.saturating_duration_since(Instant::now())).ok()?;
             self.printed += &format!("{line}\n");
             if line.contains(text) {
-                return line;
+                return Some(line);
             }
         }
     }
@@ -91,12 +105,38 @@ impl Server {
     pub fn ends_with_code_1_saying(&mut self, text: &str) -> bool {
         while self.lines.recv_timeout(SOON).is_ok() {}
         let code = self.child.wait().unwrap().code();
-        // What it said last may still be on its way through the pipe.
+        code == Some(1) && self.has_logged(text)
+    }
+
+    /// Whether it has logged this before its end. What it said last may still be on its way through the pipe.
+    fn has_logged(&self, text: &str) -> bool {
         let began = Instant::now();
         while !self.logged().contains(text) && began.elapsed() < SOON {
-            std::thread::yield_now();
+            std::thread::park_timeout(Duration::from_millis(2));
         }
-        code == Some(1) && self.logged().contains(text)
+        self.logged().contains(text)
+    }
+
+    /// How it ended, once its standard output has: a moment later it has itself.
+    fn ended(&mut self) -> Option<i32> {
+        let began = Instant::now();
+        loop {
+            let ended = self.child.try_wait().unwrap();
+            if ended.is_some() || began.elapsed() > SOON {
+                return ended?.code();
+            }
+            std::thread::park_timeout(Duration::from_millis(2));
+        }
+    }
+
+    /// SIGTERM, after which it must end well; all that it has printed.
+    pub fn stop_and_read(mut self) -> String {
+        self.signal("TERM");
+        while let Ok(line) = self.lines.recv_timeout(SOON) {
+            self.printed += &format!("{line}\n");
+        }
+        assert_eq!(self.child.wait().unwrap().code(), Some(0));
+        std::mem::take(&mut self.printed)
     }
 
     /// SIGTERM and the exit code.
@@ -110,6 +150,15 @@ impl Server {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.id())).unwrap();
         let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
         line.trim().trim_end_matches(" kB").parse().unwrap()
+    }
+
+    /// How much time of a processor it has taken so far.
+    pub fn busy(&self) -> Duration {
+        let line = std::fs::read_to_string(format!("/proc/{}/stat", self.id())).unwrap();
+        let fields: Vec<&str> = line.rsplit(") ").next().unwrap().split(' ').collect();
+        let ticks: u64 = [fields[11], fields[12]].iter().map(|field| field.parse::<u64>().unwrap()).sum();
+        // Of the kernel's accounting, on Linux everywhere (`USER_HZ`).
+        Duration::from_millis(ticks * 10)
     }
 
     /// The line of its limits that begins with these words.
