@@ -1,7 +1,7 @@
 //! What must hold for whatever comes in on the revocation feed: frames, positions, questions. Not part of this package's library, which is
 //! about `crates/token` alone.
 
-use verifier::feed::{Feed, Frame, Frames, Log, Onward, Position, Question, Seen, View};
+use verifier::feed::{Frame, Frames, LONGEST_WAIT, Log, Onward, Position, Question, Seen, View};
 use verifier::{Marks, Revocation, Revoked};
 
 /// A check of this file.
@@ -127,7 +127,7 @@ pub fn position(bytes: &[u8]) -> bool {
 pub fn question(bytes: &[u8]) -> bool {
     let Ok(text) = std::str::from_utf8(bytes) else { return false };
     let Ok(question) = Question::parse(text) else { return false };
-    assert!(question.wait <= Feed::LONGEST_WAIT && question.wait.subsec_nanos() % 1_000_000 == 0);
+    assert!(question.wait <= LONGEST_WAIT && question.wait.subsec_nanos() % 1_000_000 == 0);
     let mut again = format!("wait={}", question.wait.as_millis());
     for (name, value) in
         [("position", question.position.as_ref().map(Position::as_str)), ("name", question.name.as_deref())]

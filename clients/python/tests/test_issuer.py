@@ -361,6 +361,15 @@ def test_two_relays_of_one_name_that_tell_everything_again_and_again_are_given_a
     assert asked[5] - asked[0] >= 0.8 * 5 * 0.1, asked
 
 
+def test_what_a_full_set_has_no_room_for_is_no_news_each_time_it_is_told(issuer):
+    known = session_entry(str(uuid.uuid4())) + session_entry(str(uuid.uuid4()))
+    issuer.answers["/revocations"] = lambda query: (200, {}, known + watermark())
+    asked = _waiting(issuer, "100")
+    with connect(issuer, follow="wwv_x", bound=0.3, capacity=1):
+        issuer.wait_until(lambda: len(asked) >= 6)
+    assert asked[5] - asked[0] >= 0.8 * 5 * 0.1, asked
+
+
 def test_where_streams_are_held_back_whoever_was_told_something_new_asks_again_at_once(issuer):
     issuer.answers["/revocations"] = lambda query: (200, {}, session_entry(str(uuid.uuid4())) + watermark())
     asked = _waiting(issuer, "25000")

@@ -1,7 +1,7 @@
 """The revoked set: bounded, and nothing forgotten before its time."""
 
 from watchword_verifier.claims import Marks
-from watchword_verifier.frames import Client, DeadKey, Epoch, Session
+from watchword_verifier.frames import Client, DeadKey, Epoch, Everybody, Session
 from watchword_verifier.revoked import NAME_CAPACITY, Revoked
 
 
@@ -19,6 +19,21 @@ def test_at_the_cap_a_floor_is_raised_and_nothing_is_evicted():
     assert revoked.is_revoked(marks(rat=1_004)), "more than was asked for"
     assert not revoked.is_revoked(marks(rat=1_005))
     assert revoked.is_revoked(marks(bytes([0]) * 16, rat=9_999)), "what was kept is kept"
+
+
+def test_what_is_told_is_new_once_and_not_where_it_has_no_room():
+    revoked = Revoked(2, 0)
+    a, b = Session(b"a" * 16, 9_000), Epoch(b"u" * 16, 3, 9_000)
+    assert [revoked.insert(entry, now) for now in (1, 2) for entry in (a, b)] == [True, True, False, False]
+    assert revoked.insert(b._replace(epoch=4), 3) and not revoked.insert(a._replace(keep_until=9_999), 3)
+    full = [Session(b"c" * 16, 9_000), Epoch(b"v" * 16, 3, 9_000)]
+    assert not any(revoked.insert(entry, now) for now in (4, 5) for entry in full)
+    everybody = Everybody(50, 9_000)
+    assert [revoked.insert(everybody, 6), revoked.insert(everybody, 7)] == [True, False]
+    for at in range(NAME_CAPACITY):
+        assert revoked.insert(Client(str(at), 70, 9_000), 8)
+    for entry in (Client("one too many", 80, 9_000), DeadKey("k", 9_000)):
+        assert [revoked.insert(entry, 9), revoked.insert(entry, 10)] == [True, False]
 
 
 def test_the_floor_holds_for_as_long_as_the_entry_would_have():

@@ -31,7 +31,7 @@ export interface Options {
   readonly cachedTokens?: number;
   /** How many withdrawn sessions and users are remembered, 60 to 150 bytes each; beyond that more is refused. Else 1,000,000. */
   readonly capacity?: number;
-  /** How long to go on trying while the issuer does not answer, so that both may be started at once. Else 10,000. */
+  /** How long to go on trying while the issuer does not answer, so that both may be started at once. Else 30,000. */
   readonly retryForMs?: number;
   /** Certificate authorities to trust instead of those that Node trusts, in PEM. */
   readonly ca?: string | Buffer | readonly (string | Buffer)[];
@@ -55,7 +55,7 @@ export async function connected(issuer: string, options: Options): Promise<Parts
       return await connectOnce(issuer, origin, client, options);
     } catch (error) {
       client.close();
-      if (!isPassing(error) || performance.now() - begun >= (options.retryForMs ?? 10_000)) throw error;
+      if (!isPassing(error) || performance.now() - begun >= (options.retryForMs ?? 30_000)) throw error;
       await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
     }
   }

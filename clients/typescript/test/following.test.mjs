@@ -141,15 +141,22 @@ it("an answer with very much in it is heeded to its end, and keeps nobody waitin
 });
 
 /** An issuer without streams that answers at once: the questions that wait. */
-async function relays(t, said, boundMs) {
+async function relays(t, said, boundMs, options = {}) {
   const own = await feed(t, said);
   own.routes[STREAM] = (_, response) => response.writeHead(404).end();
-  await follow(t, own, { boundMs });
+  await follow(t, own, { boundMs, ...options });
   return () => own.questions.filter(({ wait }) => wait === String(Math.min(boundMs / 3, 25_000)));
 }
 
 it("two relays of one name that tell everything again and again are given a rest", { timeout: 300_000 }, async (t) => {
   const waiting = await relays(t, (count) => [sessionFrame(SID), watermark(`p${count}`)], 300);
+  await until(() => waiting().length >= 6);
+  const asked = waiting().map(({ at }) => at);
+  assert.ok(asked[5] - asked[0] >= 0.8 * 5 * 100, `${asked}`);
+});
+
+it("what a full set has no room for is no news each time it is told", { timeout: 300_000 }, async (t) => {
+  const waiting = await relays(t, (count) => [sessionFrame(SID), sessionFrame(OTHER), watermark(`p${count}`)], 300, { capacity: 1 });
   await until(() => waiting().length >= 6);
   const asked = waiting().map(({ at }) => at);
   assert.ok(asked[5] - asked[0] >= 0.8 * 5 * 100, `${asked}`);

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use futures_util::stream::{Stream, TryStreamExt};
@@ -63,10 +64,15 @@ impl Traffic {
     }
 }
 
-/// The body of a stream, counted. Its first part may be long.
-pub fn stream(traffic: &Arc<Traffic>, frames: impl Stream<Item = Bytes> + Send + 'static, long: Long) -> Body {
+/// The body of a stream that lives for so long, counted. Its first part may be long.
+pub fn stream(
+    traffic: &Arc<Traffic>,
+    frames: impl Stream<Item = Bytes> + Send + 'static,
+    lifetime: Duration,
+    long: Long,
+) -> Body {
     let open = Open::of(Arc::clone(traffic));
-    Body::from_stream(long.stream(frames).inspect_ok(move |part| {
+    Body::from_stream(long.stream(frames, lifetime).inspect_ok(move |part| {
         open.0.bytes.fetch_add(part.len() as u64, Ordering::Relaxed);
     }))
 }

@@ -31,7 +31,8 @@ class _Interrupted(Exception):
 
 
 class _Applied(NamedTuple):
-    """What has come in: whether all of it was understood, whether something was withdrawn, and whether that was not known yet."""
+    """What has come in: whether all of it was understood, whether something was withdrawn, and whether something is known
+    by it that was not."""
 
     is_whole: bool = True
     is_news: bool = False
@@ -223,8 +224,7 @@ class Following:
                     # For as long as keys are used that were fetched before.
                     longest = now_ms + self._keys.longest_use_ms
                     frame = frame._replace(keep_until=max(frame.keep_until, longest))
-                is_new = is_new or not self.revoked.is_known(frame)
-                self.revoked.insert(frame, now_ms)
+                is_new = self.revoked.insert(frame, now_ms) or is_new
                 is_news = True
         if is_news:
             with self._changed:

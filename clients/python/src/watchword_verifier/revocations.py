@@ -32,7 +32,7 @@ class Revocations:
         bound: float = 5.0,
         capacity: int = CAPACITY,
         leeway_seconds: int = 5,
-        retry_for: float = 10.0,
+        retry_for: float = 30.0,
         ssl_context: ssl.SSLContext | None = None,
     ) -> Revocations:
         """Follows the revocations of an issuer, or of its relay, as `Verifier.from_issuer` does, without its keys."""

@@ -29,15 +29,16 @@ class _Table(Generic[_K]):
         # Which entries may be dropped at which second.
         self._due: dict[int, list[_K]] = {}
 
-    def insert(self, key: _K, value: int, keep_until: int, has_room: bool) -> bool:
+    def insert(self, key: _K, value: int, keep_until: int, has_room: bool) -> bool | None:
+        """Whether its value is new or higher than before; None if there is no room for it."""
         old = self.entries.get(key)
         if old is None and not has_room:
-            return False
+            return None
         new = (value, keep_until) if old is None else (max(old[0], value), max(old[1], keep_until))
         self.entries[key] = new
         if old is None or new[1] > old[1]:
             self._due.setdefault(-(-new[1] // 1_000), []).append(key)
-        return True
+        return old is None or new[0] > old[0]
 
     def expire(self, now_ms: int) -> None:
         for second in [second for second in self._due if second * 1_000 <= now_ms]:
@@ -73,29 +74,32 @@ class Revoked:
         self._keys: _Table[str] = _Table()
         self._clients: _Table[str] = _Table()
 
-    def insert(self, entry: Revocation, now_ms: int) -> None:
-        """Adds an entry, in effect when this returns. When there is no room for it, everything read up to now is refused
-        instead: who was not to be stopped refreshes."""
+    def insert(self, entry: Revocation, now_ms: int) -> bool:
+        """Adds an entry, in effect when this returns; whether something is known by it that was not. When there is no room for
+        it, everything read up to now is refused instead: who was not to be stopped refreshes."""
         with self._writer:
             has_room = len(self._sessions.entries) + len(self._epochs.entries) < self._capacity
             floor = now_ms + self._leeway_ms
             if isinstance(entry, Session):
-                is_kept = self._sessions.insert(entry.sid, 0, entry.keep_until, has_room)
+                is_new = self._sessions.insert(entry.sid, 0, entry.keep_until, has_room)
             elif isinstance(entry, Epoch):
-                is_kept = self._epochs.insert(entry.user, entry.epoch, entry.keep_until, has_room)
+                is_new = self._epochs.insert(entry.user, entry.epoch, entry.keep_until, has_room)
             elif isinstance(entry, DeadKey):
                 # The thief of a dead key can sign any time.
                 has_room, floor = len(self._keys.entries) < NAME_CAPACITY, _ALWAYS
-                is_kept = self._keys.insert(entry.kid, _ALWAYS, entry.keep_until, has_room)
+                is_new = self._keys.insert(entry.kid, _ALWAYS, entry.keep_until, has_room)
             elif isinstance(entry, Client):
                 has_room, floor = len(self._clients.entries) < NAME_CAPACITY, entry.read_until
-                is_kept = self._clients.insert(entry.client_id, entry.read_until, entry.keep_until, has_room)
+                is_new = self._clients.insert(entry.client_id, entry.read_until, entry.keep_until, has_room)
             else:
                 assert isinstance(entry, Everybody)
-                is_kept, floor = False, entry.read_until
-            if not is_kept:
+                is_new, floor = None, entry.read_until
+            if is_new is None:
+                # A session or a user that has no room is as unknown when it is told again, however high the floor has become.
+                is_new = floor > self._floor and not isinstance(entry, (Session, Epoch))
                 self._floor_keep_until = max(self._floor_keep_until, entry.keep_until)
                 self._floor = max(self._floor, floor)
+            return is_new
 
     def is_revoked(self, marks: Marks) -> bool:
         """Whether a credential has been withdrawn."""
@@ -111,19 +115,6 @@ class Revoked:
                 if latest is not None and marks.rat <= latest:
                     return True
         return False
-
-    def is_known(self, entry: Revocation) -> bool:
-        """Whether what an entry refuses is refused already."""
-        nobody = Marks(bytes(16), None, 2**64, _ALWAYS - 1, None, None)
-        if isinstance(entry, Session):
-            return self.is_revoked(nobody._replace(sid=entry.sid))
-        if isinstance(entry, Epoch):
-            return self.is_revoked(nobody._replace(user=entry.user, uep=entry.epoch - 1))
-        if isinstance(entry, DeadKey):
-            return self.is_revoked(nobody._replace(kid=entry.kid))
-        if isinstance(entry, Client):
-            return self.is_revoked(nobody._replace(rat=entry.read_until, client_id=entry.client_id))
-        return self.is_revoked(nobody._replace(rat=entry.read_until))
 
     def expire(self, now_ms: int) -> None:
         """Drops what no longer matters. From then on nothing that had expired by `now_ms` may count as live, even if the

@@ -83,7 +83,7 @@ class Verifier:
         leeway_seconds: int = 5,
         keys_stale_for: float = 3_600.0,
         capacity: int = CAPACITY,
-        retry_for: float = 10.0,
+        retry_for: float = 30.0,
         ssl_context: ssl.SSLContext | None = None,
     ) -> Verifier:
         """Begins to trust an issuer: the URL that its server has as `public_url`. Raises `ConnectError`.

@@ -41,7 +41,7 @@ export class Revoked {
   }
 
   /**
-   * Heeds an entry that was heard at `now` by the issuer's clock; whether anything changed.
+   * Heeds an entry that was heard at `now` by the issuer's clock; whether something is known by it that was not.
    *
    * When the set is full, a session or a user is not stored. Instead everything read up to now is refused: its holders refresh, those
    * that were to be stopped cannot. A dead key beyond the limit refuses everything, because its thief can sign any time.
@@ -52,7 +52,7 @@ export class Revoked {
     switch (entry.type) {
       case "session": {
         const known = this.#sessions.get(entry.sid);
-        if (known === undefined && !hasRoom) return this.#raise(now + this.#leeway, until);
+        if (known === undefined && !hasRoom) return this.#passOver(now, until);
         this.#sessions.set(entry.sid, Math.max(known ?? until, until));
         return known === undefined;
       }
@@ -60,7 +60,7 @@ export class Revoked {
         // Epochs of tokens are exact numbers, so that one beyond those is higher than any.
         const lowest = entry.epoch > BigInt(Number.MAX_SAFE_INTEGER) ? Infinity : Number(entry.epoch);
         const known = this.#epochs.get(entry.user);
-        if (known === undefined && !hasRoom) return this.#raise(now + this.#leeway, until);
+        if (known === undefined && !hasRoom) return this.#passOver(now, until);
         const merged = { lowest: Math.max(known?.lowest ?? 0, lowest), until: Math.max(known?.until ?? until, until) };
         this.#epochs.set(entry.user, merged);
         return merged.lowest !== known?.lowest;
@@ -117,6 +117,12 @@ export class Revoked {
     if (known === undefined && names.size >= NAMES) return this.#raise(readUntil, until);
     names.set(name, { readUntil: Math.max(known?.readUntil ?? readUntil, readUntil), until: Math.max(known?.until ?? until, until) });
     return readUntil > (known?.readUntil ?? -Infinity);
+  }
+
+  /** A session or a user that has no room is as unknown when it is told again, however high the floor has become. */
+  #passOver(now: number, until: number): false {
+    this.#raise(now + this.#leeway, until);
+    return false;
   }
 
   #raise(floor: number, until: number): boolean {

@@ -9,7 +9,7 @@ use axum::http::StatusCode;
 use axum::http::header::{self, HeaderName};
 use domain::Span;
 use serde::Deserialize;
-use verifier::feed::{Feed, Position};
+use verifier::feed::{LONGEST_WAIT, Position};
 
 use crate::app::App;
 use crate::failure::{Failure, Problem};
@@ -57,8 +57,10 @@ pub async fn ask(follower: Follower, InQuery(question): InQuery<Question>, app: 
     let (feed, verifier) = (app.memory.feed(), name.verifier.clone());
     let asked = Asked { name, position: position.clone(), bound };
     app.listeners.heard(asked, feed.log(), app.clock.now());
+    feed.until_news(position.as_ref(), wait).await;
+    // Not before: what comes meanwhile may be much.
     let long = app.traffic.admit(feed, &verifier, position.as_ref())?;
-    let answer = feed.answer(position.as_ref(), wait).await.ok_or(NOT_READY)?;
+    let answer = feed.answer(position.as_ref()).ok_or(NOT_READY)?;
     Ok(([FRAMES], app.traffic.answer(answer.bytes, long)))
 }
 
@@ -88,7 +90,7 @@ pub async fn stream(
     let feed = app.memory.feed();
     let long = app.traffic.admit(feed, &verifier, position.as_ref())?;
     let frames = feed.clone().stream(position, STREAM_LIFETIME);
-    Ok(([FRAMES], traffic::stream(&app.traffic, frames, long)))
+    Ok(([FRAMES], traffic::stream(&app.traffic, frames, STREAM_LIFETIME, long)))
 }
 
 /// A question that can be answered.
@@ -108,7 +110,7 @@ impl Question {
             return refuse("`position` is none: send that of the last watermark, or none at all.");
         }
         let wait = Duration::from_millis(self.wait.unwrap_or(0).into());
-        if wait > Feed::LONGEST_WAIT {
+        if wait > LONGEST_WAIT {
             return refuse("`wait` is longer than 25000 milliseconds.");
         }
         let instance = self.name.unwrap_or_else(|| verifier.clone());

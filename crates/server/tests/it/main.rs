@@ -11,6 +11,7 @@ mod hints;
 mod keys;
 mod login;
 mod logout;
+mod long_answers;
 mod metadata;
 mod metrics;
 mod passwords;

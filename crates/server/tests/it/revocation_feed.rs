@@ -8,7 +8,7 @@ use domain::Span;
 use domain::revocation::keep_until;
 use http_body_util::BodyExt;
 use verifier::Revocation;
-use verifier::feed::{Frame, Frames, Seen, Watermark};
+use verifier::feed::{Frame, Frames, Watermark};
 
 use crate::support::TestServer;
 
@@ -29,7 +29,7 @@ impl<'a> Follower<'a> {
         Self::named("orders", server).await
     }
 
-    async fn named(name: &str, server: &'a TestServer) -> Self {
+    pub async fn named(name: &str, server: &'a TestServer) -> Self {
         let (credential, hash) = watchword::revocation_feed::new_credential();
         assert!(server.app.store.add_verifier(name.to_owned(), hash, server.app.clock.now()).await.unwrap());
         Self { server, credential }
@@ -55,7 +55,7 @@ impl<'a> Follower<'a> {
 }
 
 impl Answer {
-    fn read(bytes: &[u8], now: i64) -> Self {
+    pub fn read(bytes: &[u8], now: i64) -> Self {
         let mut frames = Frames::default();
         frames.push(bytes);
         let mut entries = Vec::new();
@@ -218,53 +218,6 @@ async fn a_parameter_of_a_later_version_is_ignored() {
     for question in ["/revocations?later=1", "/revocations/stream?later=1"] {
         assert_eq!(follower.send(question).await.status(), StatusCode::OK, "{question}");
     }
-}
-
-#[tokio::test]
-async fn only_so_many_long_answers_are_on_their_way_at_a_time_and_short_ones_always_are() {
-    let server = TestServer::start().await;
-    let _other = server.beside("").await;
-    let follower = Follower::of(&server).await;
-    let entry = |number: u64| {
-        let mut sid = [0; 16];
-        sid[..8].copy_from_slice(&number.to_be_bytes());
-        (number, Revocation::Session { sid, keep_until: i64::MAX })
-    };
-    server.app.memory.feed().extend((0..10_001).map(entry).collect(), "test", Seen::below(10_001));
-    let mut on_their_way = Vec::new();
-    // Whoever comes with a position that cannot be placed is told everything, too.
-    let questions =
-        ["/revocations", "/revocations/stream", "/revocations?position=made-up", "/revocations?position=1.test.0:0"];
-    let (other, third) = (Follower::named("shop", &server).await, Follower::named("stock", &server).await);
-    for follower in [&follower, &other] {
-        for question in questions {
-            let response = follower.send(question).await;
-            assert_eq!(response.status(), StatusCode::OK);
-            on_their_way.push(response);
-        }
-        for question in questions {
-            let response = follower.send(question).await;
-            assert_eq!(
-                (response.status(), &response.headers()["retry-after"]),
-                (StatusCode::SERVICE_UNAVAILABLE, &"1".parse().unwrap())
-            );
-        }
-    }
-    assert_eq!(third.send("/revocations").await.status(), StatusCode::SERVICE_UNAVAILABLE);
-    assert_eq!(server.claim_failures().len(), 9);
-    let latest = Seen::below(10_001).position("test");
-    assert_eq!(follower.ask(&format!("?position={}", latest.as_str())).await.entries, []);
-
-    let whole = on_their_way.remove(0).into_body().collect().await.unwrap().to_bytes();
-    assert_eq!(Answer::read(&whole, 0).entries.len(), 10_001);
-    let mut stream = follower.send("/revocations/stream").await.into_body();
-    assert_eq!(follower.send("/revocations").await.status(), StatusCode::SERVICE_UNAVAILABLE);
-    for _ in 0..5 {
-        // What is long is in four parts, and the last of them has been taken once the next is asked for.
-        stream.frame().await.unwrap().unwrap();
-    }
-    assert_eq!(follower.send("/revocations").await.status(), StatusCode::OK);
-    server.claim_failures();
 }
 
 #[tokio::test]

@@ -1,8 +1,10 @@
-//! Three segments in canonical base64url are a token, and nothing else is (JWT-14, JWT-15).
+//! Three segments in canonical base64url are a token, and nothing else is.
 
 use token::{Algorithm, Profile, Refused, sign};
 
 use crate::support::{claims, ed25519_token, judge, judge_payload, key};
+
+// JWT-15
 
 #[test]
 fn only_three_segments_in_compact_form_are_a_token() {
@@ -45,6 +47,8 @@ fn only_three_segments_in_compact_form_are_a_token() {
         assert!(matches!(refused, Refused::Header | Refused::Segments), "{header:?}");
     }
 }
+
+// JWT-14
 
 #[test]
 fn only_canonical_base64url_is_read() {

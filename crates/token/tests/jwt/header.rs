@@ -1,10 +1,11 @@
-//! What a header may say, and that it decides nothing that the key decides (JWT-01, JWT-04, JWT-05, JWT-07). JWT-02 is in `keys.rs`:
-//! `a_public_key_is_never_an_hmac_secret`.
+//! What a header may say, and that it decides nothing that the key decides.
 
 use serde_json::json;
 use token::{Algorithm, Profile, Refused, SigningKey, base64url, sign};
 
 use crate::support::{KEYS, claims, ed25519_token, header_with, hmac_token, judge, key, payload};
+
+// JWT-01
 
 #[test]
 fn an_algorithm_that_is_not_on_the_list_is_refused() {
@@ -43,6 +44,10 @@ fn a_key_allows_its_own_algorithm_and_no_other() {
     }
 }
 
+// JWT-02 is in keys.rs: `a_public_key_is_never_an_hmac_secret`.
+
+// JWT-04
+
 #[test]
 fn a_key_that_the_token_brings_along_is_refused() {
     let own = SigningKey::generate(Algorithm::EdDSA).expect("a key").jwk().expect("a public key").to_value();
@@ -58,6 +63,8 @@ fn a_key_that_the_token_brings_along_is_refused() {
     }
     assert_eq!(judge(&ed25519_token(header_with("typ", json!("at+jwt")))), Ok(claims()));
 }
+
+// JWT-05
 
 #[test]
 fn a_hostile_kid_only_ever_misses() {
@@ -87,6 +94,8 @@ fn a_hostile_kid_only_ever_misses() {
     }
     assert_eq!(judge(&ed25519_token(r#"{"alg":"EdDSA","typ":"at+jwt"}"#)), Err(Refused::UnknownKey));
 }
+
+// JWT-07
 
 #[test]
 fn a_critical_header_is_refused_whatever_it_names() {

@@ -1,9 +1,11 @@
-//! That a token says what it is, and of which profile (JWT-11).
+//! That a token says what it is, and of which profile.
 
 use serde_json::json;
 use token::{Algorithm, Claims, Expectation, Profile, Refused, sign, verify};
 
 use crate::support::{AUDIENCE, ISSUER, NOW, claims, ed25519_token, header_with, judge, key, key_set};
+
+// JWT-11
 
 #[test]
 fn an_access_token_must_say_that_it_is_one() {

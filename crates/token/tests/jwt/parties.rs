@@ -1,9 +1,11 @@
-//! By whom a token is, and for whom (JWT-10).
+//! By whom a token is, and for whom.
 
 use serde_json::json;
 use token::{Algorithm, Claims, Profile, Refused, SigningKey, base64url, sign};
 
 use crate::support::{AUDIENCE, ISSUER, claims, header_with, judge, judge_with, key, payload};
+
+// JWT-10
 
 #[test]
 fn the_issuer_is_compared_byte_for_byte() {

@@ -1,9 +1,11 @@
-//! Which claims there must be, of which types, each once and within limits (JWT-09).
+//! Which claims there must be, of which types, each once and within limits.
 
 use serde_json::json;
 use token::{Claims, Refused};
 
 use crate::support::{AUDIENCE, claims, judge_payload, judge_with, payload};
+
+// JWT-09
 
 #[test]
 fn a_required_claim_that_is_missing_is_named() {

@@ -1,9 +1,11 @@
-//! From when until when a token holds (JWT-09).
+//! From when until when a token holds.
 
 use serde_json::json;
 use token::{Algorithm, Claims, Profile, Refused, sign, verify};
 
 use crate::support::{NOW, claims, expectation, judge_with, key, key_set};
+
+// JWT-09
 
 #[test]
 fn a_token_ends_at_exp_plus_leeway_to_the_millisecond() {

@@ -52,7 +52,7 @@ impl Connect {
             cookies_fresh: Duration::from_secs(5),
             keys_stale: Duration::from_hours(1),
             origins: Vec::new(),
-            retry: Duration::from_secs(10),
+            retry: Duration::from_secs(30),
             credential: None,
             relay: None,
             has_keys_from_relay: false,
@@ -158,7 +158,8 @@ impl Connect {
         self
     }
 
-    /// How long to go on trying while the issuer does not answer, so that both may be started at once. Else 10 s.
+    /// How long to go on trying while the issuer does not answer, or is sending as many long answers as it may, so that all may be
+    /// started at once. Else 30 s.
     pub fn retry_for(mut self, time: Duration) -> Self {
         self.retry = time;
         self

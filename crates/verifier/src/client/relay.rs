@@ -80,6 +80,9 @@ impl Relay {
     }
 
     /// Lets in whoever the application knows: `judge` is given the credential and answers a name, or nothing. It must not block.
+    ///
+    /// By that name [long answers](crate::feed::Feed::admit) are counted, so that nobody takes every place. Answer one for each party
+    /// that may be told apart, such as the subject of a token that was verified, and never one made of what the caller chooses.
     #[must_use]
     pub fn admit(mut self, judge: impl Fn(&str) -> Option<String> + Send + Sync + 'static) -> Self {
         self.doors.push(Door::Judge(Arc::new(judge)));

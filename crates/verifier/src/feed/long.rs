@@ -15,7 +15,7 @@ pub struct Long(Option<Place>);
 
 /// A long answer was not taken in time and is cut off, its place given to somebody else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a long answer was not taken within {} seconds", Long::DEADLINE.as_secs())]
+#[error("a long answer was not taken in time")]
 pub struct NotTaken;
 
 impl Long {
@@ -26,9 +26,10 @@ impl Long {
     pub const PLACES: usize = 8;
 
     /// How many of them to one asker, so that whoever reads slowly leaves places to others.
-    pub const PLACES_EACH: usize = 4;
+    pub const PLACES_EACH: usize = 6;
 
-    /// Within what time a long answer must have been taken. Nobody who follows waits longer for one.
+    /// Within what time the long answer to a question must have been taken: from when it was admitted, as long as the most patient of
+    /// our followers gives a question. What a stream begins with has as long as the stream lives.
     pub const DEADLINE: Duration = Duration::from_mins(2);
 
     pub(super) fn short() -> Self {
@@ -47,10 +48,12 @@ impl Long {
     ///
     /// If it is long, outside of a runtime of tokio.
     pub fn parts(self, answer: Vec<u8>) -> impl Stream<Item = Result<Bytes, NotTaken>> + Send + 'static {
-        self.stream(once(ready(answer.into())))
+        let deadline = self.0.as_ref().map_or(Duration::ZERO, |place| place.deadline);
+        self.stream(once(ready(answer.into())), deadline)
     }
 
-    /// What a stream says, of which the first part may be long: see [`Self::parts`].
+    /// What a stream says that lives for so long from when it was admitted, of which the first part may be long: see
+    /// [`Self::parts`]. That may take the whole of its life, because whoever follows heeds it as it comes.
     ///
     /// # Panics
     ///
@@ -58,8 +61,9 @@ impl Long {
     pub fn stream(
         self,
         frames: impl Stream<Item = Bytes> + Send + 'static,
+        lifetime: Duration,
     ) -> impl Stream<Item = Result<Bytes, NotTaken>> + Send + 'static {
-        let mut load = self.0.map(Load::new);
+        let mut load = self.0.map(|place| Load::new(place, lifetime));
         frames.flat_map(move |bytes| match load.take() {
             Some(load) => Either::Left(load.parts(bytes)),
             None => Either::Right(once(ready(Ok(bytes)))),
@@ -80,8 +84,8 @@ struct Carried {
 }
 
 impl Load {
-    fn new(place: Place) -> Self {
-        let until = place.until;
+    fn new(place: Place, deadline: Duration) -> Self {
+        let until = place.admitted + deadline;
         let carried = Arc::new(Mutex::new(Some(Carried { _place: place, left: Bytes::new() })));
         let theirs = Arc::clone(&carried);
         // Nobody asks for the next part of what is not taken, so it has to be dropped from outside.
@@ -133,7 +137,8 @@ pub(super) struct Places {
 /// One of them, until this is dropped.
 struct Place {
     whose: String,
-    until: Instant,
+    admitted: Instant,
+    deadline: Duration,
     taken: Arc<Mutex<HashMap<String, usize>>>,
 }
 
@@ -146,8 +151,12 @@ impl Places {
             return None;
         }
         taken.insert(asker.to_owned(), own + 1);
-        let until = Instant::now() + self.deadline;
-        Some(Long(Some(Place { whose: asker.to_owned(), until, taken: Arc::clone(&self.taken) })))
+        Some(Long(Some(Place {
+            whose: asker.to_owned(),
+            admitted: Instant::now(),
+            deadline: self.deadline,
+            taken: Arc::clone(&self.taken),
+        })))
     }
 }
 

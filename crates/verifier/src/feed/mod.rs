@@ -15,6 +15,8 @@ mod seen;
 #[cfg(feature = "serve")]
 mod serve;
 
+use std::time::Duration;
+
 pub use frame::{Frame, Frames, Position, Watermark};
 pub use freshness::{Freshness, View};
 pub use log::{Answer, Log};
@@ -27,3 +29,6 @@ pub use question::Question;
 pub use seen::Seen;
 #[cfg(feature = "serve")]
 pub use serve::Feed;
+
+/// For how long an answer is held back at most. Whoever asks for longer is refused.
+pub const LONGEST_WAIT: Duration = Duration::from_secs(25);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Feed, Position};
+use super::{LONGEST_WAIT, Position};
 
 /// A question that can be answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,7 +45,7 @@ impl Question {
         let position = position.map(|text| Position::parse(&text).ok_or(POSITION)).transpose()?;
         let wait = wait.map_or(Ok(0), |text| text.parse::<u32>().map_err(|_| WAIT))?;
         let wait = Duration::from_millis(wait.into());
-        if wait > Feed::LONGEST_WAIT {
+        if wait > LONGEST_WAIT {
             return Err(WAIT);
         }
         let is_ours = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
@@ -100,7 +100,7 @@ mod tests {
             assert!(Question::parse(bad).is_err(), "{bad}");
         }
         let longest = format!("name={}&wait=25000&&new=%zz", "a".repeat(64));
-        assert_eq!(Question::parse(&longest).unwrap().wait, Feed::LONGEST_WAIT);
+        assert_eq!(Question::parse(&longest).unwrap().wait, LONGEST_WAIT);
         assert_eq!(Question::parse(""), Ok(Question { position: None, wait: Duration::ZERO, name: None }));
     }
 }

@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
 use super::long::Places;
-use super::{Answer, Frame, Log, Long, Position, Seen, View};
+use super::{Answer, Frame, LONGEST_WAIT, Log, Long, Position, Seen, View};
 use crate::Revocation;
 
 /// A log, and those who wait for news in it.
@@ -24,9 +24,6 @@ pub struct Feed {
 }
 
 impl Feed {
-    /// How long an answer may be held back.
-    pub const LONGEST_WAIT: Duration = Duration::from_secs(25);
-
     /// A feed by somebody who knows as much as `known` says; `None` while that is not enough to tell anybody.
     pub fn new(known: impl Fn() -> Option<View> + Send + Sync + 'static) -> Self {
         Self {
@@ -47,9 +44,9 @@ impl Feed {
         }
     }
 
-    /// To be asked before an asker at this position, or without one, is answered: by which name does not matter, as long as others
-    /// have others. `None` if the answer would be long and as many long answers are on their way as may be, to this asker or to
-    /// all: let them come again.
+    /// To be asked before an asker at this position, or without one, is answered, and after [waiting](Self::until_news). By the
+    /// asker's name long answers are counted: one for each party that may be told apart, never made of what the asker chooses. `None` if
+    /// the answer would be long and as many long answers are on their way as may be, to this asker or to all: let them come again.
     pub fn admit(&self, asker: &str, position: Option<&Position>) -> Option<Long> {
         if !self.log.owes_more_than(Long::ENTRIES, position) {
             return Some(Long::short());
@@ -57,10 +54,10 @@ impl Feed {
         self.long.take(asker)
     }
 
-    /// The answer to a question. With a position it may be held back for up to `wait` while there is nothing to tell.
-    /// `None` while this side does not know enough.
-    pub async fn answer(&self, position: Option<&Position>, wait: Duration) -> Option<Answer> {
-        let until = Instant::now() + wait.min(Self::LONGEST_WAIT);
+    /// Returns once there is something to tell that came after a position, or `wait` is over, or this side [stops](Self::stop).
+    /// Without a position there always is.
+    pub async fn until_news(&self, position: Option<&Position>, wait: Duration) {
+        let until = Instant::now() + wait.min(LONGEST_WAIT);
         // Before looking, so that what comes in between is not missed.
         let mut news = self.news.subscribe();
         while let Some(position) = position {
@@ -69,6 +66,10 @@ impl Feed {
                 break;
             }
         }
+    }
+
+    /// The answer to a question. `None` while this side does not know enough.
+    pub fn answer(&self, position: Option<&Position>) -> Option<Answer> {
         // Before the log is read: what is added in between is told beyond what is promised.
         let View { age_ms, now_ms } = (self.known)()?;
         Some(self.log.answer(position, age_ms, now_ms))
@@ -89,7 +90,8 @@ impl Feed {
                 Frame::End.encode(0, &mut bytes);
                 return Some((bytes.into(), None));
             }
-            let Answer { bytes, position, .. } = feed.answer(position.as_ref(), wait).await?;
+            feed.until_news(position.as_ref(), wait).await;
+            let Answer { bytes, position, .. } = feed.answer(position.as_ref())?;
             Some((bytes.into(), Some((feed, Some(position), HEARTBEAT))))
         })
     }

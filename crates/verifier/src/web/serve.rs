@@ -16,7 +16,9 @@ use crate::feed::Question;
 
 impl Relay {
     /// The routes `/revocations` and `/revocations/stream`, which answer as the issuer's do, and `/revocations/keys`, the issuer's
-    /// public keys, for [those who cannot reach it](crate::Connect::keys_from_relay).
+    /// public keys, for [those who cannot reach it](crate::Connect::keys_from_relay). Each listener, by its name, has some of the places
+    /// for [long answers](crate::feed::Long). Of one that is not taken in time place and memory are given back; a connection whose peer
+    /// takes nothing lasts until whoever serves the router ends it.
     pub fn router<S: Clone + Send + Sync + 'static>(&self) -> Router<S> {
         Router::new()
             .route("/revocations", get(ask))
@@ -61,8 +63,10 @@ async fn ask(State(relay): State<Relay>, request: Parts) -> Response<Body> {
         Ok(heard) => heard,
         Err(refusal) => return refusal.response(),
     };
+    relay.feed().until_news(position.as_ref(), wait).await;
+    // Not before: what comes meanwhile may be much.
     let Some(long) = relay.feed().admit(&listener, position.as_ref()) else { return full() };
-    match relay.feed().answer(position.as_ref(), wait).await {
+    match relay.feed().answer(position.as_ref()) {
         Some(answer) if long.is_short() => found(FRAMES, NO_STORE, answer.bytes),
         Some(answer) => found(FRAMES, NO_STORE, Body::from_stream(long.parts(answer.bytes))),
         None => unavailable(NOT_READY),
@@ -76,7 +80,7 @@ async fn stream(State(relay): State<Relay>, request: Parts) -> Response<Body> {
     };
     let Some(long) = relay.feed().admit(&listener, position.as_ref()) else { return full() };
     let frames = relay.feed().clone().stream(position, STREAM_LIFETIME);
-    found(FRAMES, NO_STORE, Body::from_stream(long.stream(frames)))
+    found(FRAMES, NO_STORE, Body::from_stream(long.stream(frames, STREAM_LIFETIME)))
 }
 
 async fn keys(State(relay): State<Relay>) -> Response<Body> {

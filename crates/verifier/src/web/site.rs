@@ -86,6 +86,22 @@ mod tests {
     }
 
     #[test]
+    fn an_own_page_is_of_the_same_host_whatever_its_case_and_of_a_scheme_that_the_session_may_be_on() {
+        let own = |origin: &'static str, host, is_https| {
+            let headers = HeaderMap::from_iter([(ORIGIN, HeaderValue::from_static(origin))]);
+            is_by_own_page(&headers, host, is_https)
+        };
+        let host = Some("App.Example:3000");
+        assert!(own("https://app.example:3000", host, true) && own("https://app.example:3000", host, false));
+        assert!(own("http://app.example:3000", host, false) && !own("http://app.example:3000", host, true));
+        for origin in ["ftp://app.example:3000", "HTTP://app.example:3000", "://app.example:3000", "http://app.example"]
+        {
+            assert!(!own(origin, host, false), "{origin}");
+        }
+        assert!(!own("http://app.example:3000", None, false), "nobody says which host it was sent to");
+    }
+
+    #[test]
     fn reading_is_open_but_a_websocket_is_not() {
         for method in ["GET", "HEAD", "OPTIONS"] {
             assert!(passes(method, &[("sec-fetch-site", "cross-site")]));

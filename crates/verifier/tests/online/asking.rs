@@ -1,7 +1,7 @@
 //! Questions to an issuer whose answers take their time, or come too soon.
 
 use std::convert::Infallible;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -12,7 +12,7 @@ use serde_json::json;
 use tokio::time::{interval, timeout};
 use verifier::feed::{Frame, Position, Watermark};
 use verifier::test_support::TestIssuer;
-use verifier::{Connect, Revocation, Verifier};
+use verifier::{Connect, Revocation, Revoked, Verifier};
 
 use crate::support::{METADATA, Odd, metadata, reply};
 
@@ -95,6 +95,25 @@ async fn answers_that_say_the_same_at_once_are_asked_for_at_the_pace_where_strea
     let asked = || questions.load(Ordering::Acquire);
     // One without a position, one at each pace, and one that would have waited.
     until(|| asked() >= 4).await;
+    let many = asked() + 10;
+    let goes_on = timeout(Duration::from_secs(2), until(|| asked() > many)).await;
+    assert!(goes_on.is_err(), "a loop");
+}
+
+#[tokio::test]
+async fn what_a_full_set_has_no_room_for_is_no_news_each_time_it_is_told() {
+    let is_full = Arc::new(AtomicBool::new(false));
+    let tells = Arc::clone(&is_full);
+    let (odd, questions) = issuer(move |_| reply(200, answer(if tells.load(Ordering::Acquire) { 3 } else { 0 }))).await;
+    let verifier = follow(&odd, Duration::from_secs(3)).await.unwrap();
+    let revoked = verifier.checker().revoked();
+    for number in 0..Revoked::CAPACITY as u128 {
+        let sid = (number | 1 << 127).to_be_bytes();
+        revoked.insert(&Revocation::Session { sid, keep_until: i64::MAX }, 0);
+    }
+    is_full.store(true, Ordering::Release);
+    let asked = || questions.load(Ordering::Acquire);
+    until(|| revoked.floor().is_some()).await;
     let many = asked() + 10;
     let goes_on = timeout(Duration::from_secs(2), until(|| asked() > many)).await;
     assert!(goes_on.is_err(), "a loop");

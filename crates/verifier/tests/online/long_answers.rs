@@ -1,9 +1,12 @@
 //! Long answers of a relay: how many are on their way, and to whom.
 
+use std::time::Duration;
+
 use axum::body::Body;
 use axum::http::Request;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpSocket;
+use tokio::time::timeout;
 use tower::ServiceExt;
 use verifier::feed::Seen;
 use verifier::{Relay, Revocation};
@@ -33,8 +36,8 @@ async fn a_relay_sends_only_so_many_long_answers_at_a_time_and_short_ones_always
         router.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap()
     };
     let mut on_their_way = Vec::new();
-    for secret in [SECRET, OTHER] {
-        for path in ["/revocations", "/revocations/stream"].into_iter().cycle().take(4) {
+    for (secret, places) in [(SECRET, 6), (OTHER, 2)] {
+        for path in ["/revocations", "/revocations/stream"].into_iter().cycle().take(places) {
             let response = send(secret, path).await;
             assert_eq!(response.status(), 200);
             on_their_way.push(response);
@@ -52,7 +55,28 @@ async fn a_relay_sends_only_so_many_long_answers_at_a_time_and_short_ones_always
 }
 
 #[tokio::test]
-async fn whoever_reads_nothing_keeps_half_of_the_places_at_most_and_others_are_answered() {
+async fn what_comes_while_a_question_is_held_back_is_a_long_answer_too() {
+    let scene = Scene::set().await;
+    let relay = scene.verifier().await.relay().unwrap().listener("orders", SECRET).unwrap();
+    fill(&relay, 1);
+    let router = relay.router::<()>();
+    let send = |query: &str| {
+        let request = Request::get(format!("/revocations{query}")).header("authorization", format!("Bearer {SECRET}"));
+        router.clone().oneshot(request.body(Body::empty()).unwrap())
+    };
+    let latest = Seen::below(1).position("test");
+    let mut held_back = std::pin::pin!(send(&format!("?wait=25000&position={}", latest.as_str())));
+    assert!(timeout(Duration::ZERO, &mut held_back).await.is_err(), "there is nothing to tell");
+    fill(&relay, 10_002);
+    let mut on_their_way = Vec::new();
+    for _ in 0..6 {
+        on_their_way.push(send("").await.unwrap());
+    }
+    assert_eq!(held_back.await.unwrap().status(), 503);
+}
+
+#[tokio::test]
+async fn whoever_reads_nothing_keeps_six_of_eight_places_at_most_and_others_are_answered() {
     let scene = Scene::set().await;
     let relay = scene.verifier().await.relay().unwrap().listener("slow", SECRET).unwrap();
     let relay = relay.listener("orders", OTHER).unwrap();
@@ -82,7 +106,7 @@ async fn whoever_reads_nothing_keeps_half_of_the_places_at_most_and_others_are_a
     let mut unread = Vec::new();
     for number in 0..8 {
         let (status, socket) = ask(SECRET).await;
-        assert_eq!(status, if number < 4 { "HTTP/1.1 200" } else { "HTTP/1.1 503" }, "{number}");
+        assert_eq!(status, if number < 6 { "HTTP/1.1 200" } else { "HTTP/1.1 503" }, "{number}");
         unread.push(socket);
     }
     assert_eq!(ask(OTHER).await.0, "HTTP/1.1 200");

@@ -24,7 +24,8 @@ pub(super) struct Applied {
     pub(super) is_whole: bool,
     /// Whether something was withdrawn.
     pub(super) is_news: bool,
-    /// Whether that was not known yet.
+    /// Whether something is known by it that was not: not what a full set has no room for, which is as unknown when it is told
+    /// again.
     pub(super) is_new: bool,
 }
 
@@ -60,9 +61,10 @@ impl Following {
         while let Some(frame) = frames.next(now) {
             match frame {
                 Frame::Entry(mut revocation) => {
-                    applied.is_new |= !self.is_known(&revocation);
-                    self.outlive_keys(&mut revocation, now);
+                    let was_known = self.is_known(&revocation);
+                    self.outlive_keys(&mut revocation, was_known, now);
                     self.checker.revoked().insert(&revocation, now);
+                    applied.is_new |= !was_known && self.is_known(&revocation);
                     applied.is_news = true;
                     #[cfg(feature = "serve")]
                     if self.onward.is_some() {
@@ -113,10 +115,9 @@ impl Following {
     }
 
     /// Keeps an entry about a key for as long as keys are used that were fetched before it was heard, even by way of others.
-    fn outlive_keys(&self, revocation: &mut Revocation, now: i64) {
-        let is_known = self.is_known(revocation);
+    fn outlive_keys(&self, revocation: &mut Revocation, was_known: bool, now: i64) {
         if let Revocation::Key { keep_until, .. } = revocation {
-            if !is_known {
+            if !was_known {
                 self.keys.note_withdrawal();
             }
             *keep_until = (*keep_until).max(now.saturating_add(self.keys.longest_use_ms()));

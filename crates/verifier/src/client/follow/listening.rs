@@ -12,7 +12,7 @@ use super::pause::{Pause, rest};
 use super::{Following, Interrupted, PATIENCE};
 use crate::client::fetch::FetchError;
 use crate::clock::millis;
-use crate::feed::Frames;
+use crate::feed::{Frames, LONGEST_WAIT};
 
 impl Following {
     /// Listens to one stream until it ends; whether it said anything.
@@ -81,9 +81,6 @@ pub(super) async fn listen_on(this: Arc<Following>) {
 
 /// How long a stream may be silent, which speaks once a second.
 const QUIET: Duration = Duration::from_secs(3);
-
-/// For how long an issuer holds an answer back at most.
-const LONGEST_WAIT: Duration = Duration::from_secs(25);
 
 /// After how many streams in a row that said nothing to go on without one, and for how long.
 const SILENT_STREAMS: u32 = 3;

@@ -56,9 +56,9 @@ async fn a_long_answer_that_nobody_reads_gives_its_place_and_its_memory_back_at_
 
 #[tokio::test]
 async fn what_is_left_at_the_deadline_is_dropped_although_somebody_holds_a_part() {
-    let places = Places { deadline: Duration::ZERO, ..Places::default() };
+    let places = Places::default();
     let answer = Bytes::from(vec![1; 2 * PART]);
-    let mut stream = std::pin::pin!(places.take("slow").unwrap().stream(iter([answer.clone()])));
+    let mut stream = std::pin::pin!(places.take("slow").unwrap().stream(iter([answer.clone()]), Duration::ZERO));
     let first = stream.next().await.unwrap().unwrap();
     let dropped = async {
         while !answer.is_unique() {
@@ -87,7 +87,7 @@ async fn a_long_answer_that_is_read_arrives_whole_and_then_its_place_is_free() {
 async fn a_stream_that_begins_with_much_holds_its_place_until_that_is_taken_and_goes_on() {
     let places = Places::default();
     let frames = iter([Bytes::from(vec![1; PART + 1]), Bytes::from_static(&[2])]);
-    let mut stream = std::pin::pin!(places.take("orders").unwrap().stream(frames));
+    let mut stream = std::pin::pin!(places.take("orders").unwrap().stream(frames, Duration::from_hours(1)));
     let mut sizes = Vec::new();
     while let Some(part) = stream.next().await {
         sizes.push((part.unwrap().len(), lock(&places.taken).len()));
@@ -95,14 +95,30 @@ async fn a_stream_that_begins_with_much_holds_its_place_until_that_is_taken_and_
     assert_eq!(sizes, [(PART, 1), (1, 1), (1, 0)]);
 }
 
+#[tokio::test]
+async fn what_a_stream_begins_with_may_be_taken_for_as_long_as_the_stream_lives() {
+    let places = Places { deadline: Duration::ZERO, ..Places::default() };
+    let answer = Bytes::from(vec![1; 2 * PART]);
+    let (question, stream) = (places.take("slow").unwrap(), places.take("slow").unwrap());
+    let mut stream = std::pin::pin!(stream.stream(iter([answer]), Duration::from_hours(1)));
+    let mut question = std::pin::pin!(question.parts(vec![1; 2 * PART]));
+    assert!(question.next().await.unwrap().is_ok() && stream.next().await.unwrap().is_ok());
+    let one_is_left = async {
+        while lock(&places.taken)["slow"] > 1 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_mins(1), one_is_left).await.unwrap();
+    assert_eq!((question.next().await, stream.next().await.unwrap().unwrap().len()), (Some(Err(NotTaken)), PART));
+}
+
 #[test]
-fn one_asker_has_half_of_the_places_and_all_have_no_more_than_there_are() {
+fn one_asker_leaves_two_places_to_others_and_all_have_no_more_than_there_are() {
     let places = Places::default();
-    let mut taken = Vec::new();
-    for asker in ["a", "b"] {
-        taken.extend((0..Long::PLACES_EACH).map(|_| places.take(asker).unwrap()));
-        assert!(places.take(asker).is_none());
-    }
+    let mut taken: Vec<_> = (0..Long::PLACES_EACH).map(|_| places.take("a").unwrap()).collect();
+    assert!(places.take("a").is_none());
+    taken.extend((0..2).map(|_| places.take("b").unwrap()));
+    assert!(places.take("b").is_none());
     assert!(places.take("c").is_none(), "{} are on their way", taken.len());
     taken.pop();
     assert!(places.take("c").is_some());
