@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use domain::revocation::{Receipt, Revocation, Revoked, keep_until};
 use domain::session::{SEEN_INTERVAL, Standing};
-use domain::{Account, SecretHash, Session, SessionId, Span, UnixMillis};
+use domain::{Account, CookieHash, Session, SessionId, Span, UnixMillis};
 use quick_cache::sync::Cache;
 use store::{Live, Position, Store};
 use token::{Claims, Expectation, KeySet};
@@ -148,7 +148,7 @@ impl Memory {
     pub async fn by_cookie(
         &self,
         session_id: SessionId,
-        hash: &SecretHash,
+        hash: &CookieHash,
         store: &Store,
         now: UnixMillis,
     ) -> Result<Option<Arc<Known>>, Failure> {

@@ -20,7 +20,7 @@ async fn a_session_reads_back_as_it_was_opened() {
             (session.session_id, session.user_id, live.account.user_id),
             (session_id(1), user_id(1), user_id(1))
         );
-        assert_eq!(session.cookie_hash.unwrap().0, [1; 32]);
+        assert_eq!(session.cookie_hash.unwrap().0, [1; 16]);
         assert_eq!((session.created_at, session.authenticated_at, session.seen_at), (T0, T0, T0));
         assert_eq!(session.idle_expires_at, T0 + TIMEOUTS.idle + SEEN_INTERVAL);
         assert_eq!(session.expires_at, T0 + TIMEOUTS.absolute);

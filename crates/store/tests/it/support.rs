@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use domain::revocation::Revocation;
 use domain::session::Timeouts;
-use domain::{Account, EndedWhy, GrantId, PasswordHash, Roles, SecretHash, SessionId, Span, UnixMillis, UserId};
+use domain::{Account, CookieHash, EndedWhy, GrantId, PasswordHash, Roles, SessionId, Span, UnixMillis, UserId};
 use store::{
     Database, Error, Live, NewGrant, NewSession, NewUser, Options, Position, Receipt, Revoked, RotateRequest, Store,
 };
@@ -184,7 +184,7 @@ pub(crate) fn new_session(user: u8, session: u8) -> NewSession {
     NewSession {
         session_id: session_id(session),
         user_id: user_id(user),
-        cookie_hash: Some(SecretHash([session; 32])),
+        cookie_hash: Some(CookieHash([session; 16])),
         now: T0,
         timeouts: TIMEOUTS,
         amr: vec!["pwd".into(), "otp".into()],
