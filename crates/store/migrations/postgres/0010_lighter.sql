@@ -2,10 +2,28 @@
 -- nothing that another column says, and columns in an order that leaves no gaps.
 -- contract: the version before finds neither the old columns nor their old forms. What it says of others goes on.
 
--- Who changes sessions now is waited for, and then waits. In the order in which most take them.
-lock table users in share row exclusive mode;
-lock table sessions in access exclusive mode;
-lock table grants in access exclusive mode;
+-- Who changes sessions now is waited for, and then waits. Where one that has the one table waits for another, it is this that gives up
+-- after half a second, lets it pass and begins again, for at most five minutes.
+do $$
+declare
+    patience text := current_setting('lock_timeout');
+begin
+    for attempt in 1..600 loop
+        begin
+            set local lock_timeout = '500ms';
+            lock table users in share row exclusive mode;
+            lock table sessions in access exclusive mode;
+            lock table grants in access exclusive mode;
+            exit;
+        exception when lock_not_available or deadlock_detected then
+            if attempt = 600 then
+                raise;
+            end if;
+        end;
+    end loop;
+    perform set_config('lock_timeout', patience, true);
+end
+$$;
 
 drop index sessions_standing_by_user;
 drop index sessions_ended_by_user;

@@ -2,7 +2,9 @@
 
 use aws_lc_rs::digest::{SHA256, digest};
 use domain::{EndedWhy, UnixMillis};
-use store::{Revoked, Rotated};
+use store::{Database, Options, Revoked, Rotated, Store};
+use test_postgres::Schema;
+use tokio_postgres::NoTls;
 
 use crate::support::{KEEP, T0, TestStore, refresh, session_id, user_id};
 
@@ -158,6 +160,26 @@ async fn sessions_of_before_their_rows_became_lighter_go_on_whatever_they_say_an
         assert_eq!(store.count("select count(*) from grants"), 0, "they go with their sessions");
         store.close().await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_that_meets_the_migration_in_the_middle_goes_through_and_so_does_the_migration() {
+    let (earlier, schema) = (Earlier::on(true), Schema::new());
+    schema.psql(&(earlier.made(9) + &earlier.user() + &earlier.login(1)));
+    let (client, connection) = tokio_postgres::connect(&schema.url(), NoTls).await.unwrap();
+    tokio::spawn(connection);
+    client.batch_execute("begin; update grants set rotation = rotation").await.unwrap();
+    let options = Options::new(Database::Server(Box::new(schema.url().parse().unwrap())));
+    let opening = tokio::task::spawn_blocking(move || Store::open(&options));
+    let waiting = "select count(*) from pg_locks where not granted and relation = 'grants'::regclass";
+    while schema.psql(waiting) == "0" {
+        assert!(!opening.is_finished(), "it waits for the grants, and holds the sessions");
+    }
+    client.batch_execute("update sessions set seen_at = seen_at + 1; commit").await.unwrap();
+    let store = opening.await.unwrap().unwrap();
+    assert_eq!(store.session(session_id(1)).await.unwrap().unwrap().session.seen_at, UnixMillis(T0.0 + 1));
+    assert!(matches!(store.rotate(refresh(1, 0)).await.unwrap(), Rotated::Issued { repeated: false, .. }));
+    store.close().await;
 }
 
 #[tokio::test]
