@@ -18,6 +18,14 @@ macro_rules! to_minute {
 }
 pub(crate) use to_minute;
 
+/// Up to which `…_minute` has come at this moment.
+macro_rules! now_in_minutes {
+    ($now:literal) => {
+        concat!("(", $now, " / 60000)")
+    };
+}
+pub(crate) use now_in_minutes;
+
 /// When the session's last access token expires at the latest; zero if it never had one.
 macro_rules! max_access_exp {
     () => {

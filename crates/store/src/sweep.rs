@@ -3,7 +3,7 @@
 use domain::revocation::{Receipt, Revocation, Revoked};
 use domain::{EndedWhy, SessionId, Span, UnixMillis};
 
-use crate::row::{max_access_exp, to_minute};
+use crate::row::{max_access_exp, now_in_minutes, to_minute};
 use crate::sql::Sql;
 use crate::{Error, Store, listeners, postgres, revocations};
 
@@ -91,8 +91,9 @@ async fn put_off(sql: Sql<'_>, now: UnixMillis) -> Result<usize, Error> {
             "update sessions set sweep_minute = ",
             to_minute!("idle_expires_at"),
             " where ended_at is null and idle_expires_at > $1 and session_id in
-            (select session_id from sessions where ended_at is null and sweep_minute <= $1 / 60000 and idle_expires_at > $1
-            order by sweep_minute limit $2)"
+            (select session_id from sessions where ended_at is null and idle_expires_at > $1 and sweep_minute <= ",
+            now_in_minutes!("$1"),
+            " order by sweep_minute limit $2)"
         ),
         &[&now.0, &BATCH],
     )
@@ -107,9 +108,9 @@ async fn expire(sql: Sql<'_>, now: UnixMillis) -> Result<Receipt, Error> {
             concat!(
                 "update sessions set ended_at = $1, ended_why = $3
                 where ended_at is null and idle_expires_at <= $1 and session_id in
-                (select session_id from sessions where ended_at is null and sweep_minute <= $1 / 60000
-                and idle_expires_at <= $1 order by sweep_minute limit $2)
-                returning session_id, ",
+                (select session_id from sessions where ended_at is null and idle_expires_at <= $1 and sweep_minute <= ",
+                now_in_minutes!("$1"),
+                " order by sweep_minute limit $2) returning session_id, ",
                 max_access_exp!()
             ),
             &[&now.0, &BATCH, &EndedWhy::Expired.as_str()],

@@ -3,12 +3,13 @@
 -- contract: the version before finds neither the old columns nor their old forms. What it says of others goes on.
 
 -- Who changes sessions now is waited for, and then waits. Where one that has the one table waits for another, it is this that gives up
--- after half a second, lets it pass and begins again, for at most five minutes.
+-- after half a second, lets it pass and begins again, for five minutes.
 do $$
 declare
     patience text := current_setting('lock_timeout');
+    deadline timestamptz := clock_timestamp() + interval '5 minutes';
 begin
-    for attempt in 1..600 loop
+    loop
         begin
             set local lock_timeout = '500ms';
             lock table users in share row exclusive mode;
@@ -16,10 +17,11 @@ begin
             lock table grants in access exclusive mode;
             exit;
         exception when lock_not_available or deadlock_detected then
-            if attempt = 600 then
+            if clock_timestamp() > deadline then
                 raise;
             end if;
         end;
+        perform pg_sleep(0.2);
     end loop;
     perform set_config('lock_timeout', patience, true);
 end
@@ -54,28 +56,28 @@ create table sessions (
     ended_why text check ((ended_why is null) = (ended_at is null))
 ) with (fillfactor = 97);
 
--- What is no address becomes 0.0.0.0. One by one only where there is such a one: to catch an error for each row takes seconds.
-do $$
-declare
-    said text;
-begin
-    perform max(length(inet_send(ip::inet))) from sessions_before;
-exception when others then
-    for said in select distinct ip from sessions_before loop
-        begin
-            perform said::inet;
-        exception when others then
-            update sessions_before set ip = '0.0.0.0' where ip = said;
-        end;
-    end loop;
-end
-$$;
-
-insert into sessions
+insert into sessions (created_at, seen_at, idle_expires_at, expires_at, epoch_at_issue, authenticated_at, ended_at, max_access_minute,
+    sweep_minute, session_id, user_id, cookie_hash, ip, amr, user_agent, ended_why)
 select created_at, seen_at, idle_expires_at, expires_at, epoch_at_issue, nullif(authenticated_at, created_at), ended_at,
     (max_access_exp + 59999) / 60000, (sweep_at + 59999) / 60000, session_id, user_id, substr(cookie_hash, 1, 16),
     substr(inet_send(ip::inet), 5), amr, user_agent, ended_why
 from sessions_before order by session_id;
+
+-- Whose it was and who might use it stays so, whoever runs this.
+do $$
+declare
+    given record;
+begin
+    execute format('alter table sessions owner to %I', (select pg_get_userbyid(relowner) from pg_class where oid = 'sessions_before'::regclass));
+    for given in
+        select a.* from pg_class c, aclexplode(c.relacl) a where c.oid = 'sessions_before'::regclass and a.grantee <> c.relowner
+    loop
+        execute format('grant %s on sessions to %s%s', given.privilege_type,
+            case when given.grantee = 0 then 'public' else quote_ident(pg_get_userbyid(given.grantee)) end,
+            case when given.is_grantable then ' with grant option' else '' end);
+    end loop;
+end
+$$;
 
 drop table sessions_before;
 

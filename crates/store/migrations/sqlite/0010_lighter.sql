@@ -22,8 +22,9 @@ create table sessions_after (
     ended_why text check ((ended_why is null) = (ended_at is null))
 ) strict, without rowid;
 
--- address_bytes is given to SQLite by whoever migrates. What is no address becomes 0.0.0.0.
-insert into sessions_after
+-- address_bytes is given to SQLite by whoever migrates.
+insert into sessions_after (created_at, seen_at, idle_expires_at, expires_at, epoch_at_issue, authenticated_at, ended_at,
+    max_access_minute, sweep_minute, session_id, user_id, cookie_hash, ip, amr, user_agent, ended_why)
 select created_at, seen_at, idle_expires_at, expires_at, epoch_at_issue, nullif(authenticated_at, created_at), ended_at,
     (max_access_exp + 59999) / 60000, (sweep_at + 59999) / 60000, session_id, user_id, substr(cookie_hash, 1, 16),
     address_bytes(ip), amr, user_agent, ended_why

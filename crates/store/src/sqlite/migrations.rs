@@ -1,6 +1,6 @@
 //! Brings the schema up to date when the file is opened. Forward only.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{AddrParseError, IpAddr};
 use std::path::Path;
 
 use aws_lc_rs::digest::{Digest, SHA256, digest};
@@ -62,8 +62,8 @@ pub(super) fn applied(connection: &Connection) -> rusqlite::Result<Vec<(i64, Vec
 /// Gives SQLite the one function that a migration has no words for.
 fn teach(connection: &Connection) -> rusqlite::Result<()> {
     let bytes = |context: &mut Context<'_>| {
-        let text = context.get_raw(0).as_str().ok();
-        Ok(address_bytes(text.and_then(|text| text.parse().ok()).unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED))))
+        let ip: Result<IpAddr, AddrParseError> = context.get_raw(0).as_str()?.parse();
+        ip.map(address_bytes).map_err(|error| rusqlite::Error::UserFunctionError(error.into()))
     };
     connection.create_scalar_function("address_bytes", 1, FunctionFlags::SQLITE_DETERMINISTIC, bytes)
 }

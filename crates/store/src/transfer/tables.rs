@@ -259,9 +259,9 @@ mod tests {
         let there: BTreeSet<String> = there
             .lines()
             .filter(|line| *line != "revocations.xid xid8 0")
-            .map(|line| line.replace(" integer ", " bigint "))
+            // A minute is copied as a number like any other, although its column is narrower.
+            .map(|line| line.replace("_minute integer ", "_minute bigint "))
             .collect();
-        // A number is copied as one, however wide its column.
         assert_eq!(there, listed("bigint", "text", "bytea"));
     }
 

@@ -55,6 +55,23 @@ fn both_engines_have_the_same_tables_columns_and_indexes() {
     }
 }
 
+/// How row.rs asks for a user's sessions, and so how the index must be written: where the one is not the other's, every session is read.
+#[tokio::test]
+async fn a_users_sessions_that_stand_are_found_by_their_index() {
+    let source = include_str!("../../src/row.rs");
+    let asked = source.split("macro_rules! is_of_user").nth(1).unwrap().split('"').nth(1).unwrap();
+    let expression = asked.split(" = ").next().unwrap();
+    assert_eq!(expression, "substr(user_id, 13)");
+    let (file, server) = (TestStore::on_sqlite(), TestStore::on_postgres());
+    let index = server.schema().psql("select pg_get_indexdef('sessions_standing_by_user'::regclass)");
+    assert!(index.contains(&format!("({expression})")), "{index}");
+    let plan =
+        format!("explain query plan select 1 from sessions where {asked}$1, 13) and user_id = $1 and ended_at is null");
+    let outside = file.outside();
+    let plan: String = outside.prepare(&plan).unwrap().query_row([[1_u8; 16]], |row| row.get(3)).unwrap();
+    assert!(plan.contains("sessions_standing_by_user"), "{plan}");
+}
+
 #[tokio::test]
 async fn the_row_of_a_browsers_session_takes_at_most_a_hundred_and_sixty_bytes_on_postgresql() {
     let store = TestStore::on_postgres();

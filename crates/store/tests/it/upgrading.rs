@@ -56,7 +56,7 @@ impl Earlier {
     }
 
     /// What the version of migration 2 wrote when user 1 had logged in as session `n`. Frozen: it is as it was.
-    fn login(&self, n: u8) -> String {
+    pub(crate) fn login(&self, n: u8) -> String {
         let (id, user, cookie) = ((self.bytes)(&[n; 16]), (self.bytes)(&[1; 16]), (self.bytes)(&[n; 32]));
         let (at, idle, end) = (T0.0, T0.0 + 86_460_000, T0.0 + 1_209_600_000);
         format!(
@@ -124,42 +124,68 @@ async fn what_an_earlier_version_has_stored_is_found_in_order() {
     }
 }
 
+/// What is said of a session before its row became lighter: when it was authenticated, from where, and when its last access token expires.
+const BEFORE: [(i64, &str, i64); 4] =
+    [(0, "192.0.2.7", 600_001), (0, "2001:db8::7", 600_000), (5, "::ffff:192.0.2.7", -T0.0), (6, "0.0.0.0", 600_000)];
+
 #[tokio::test]
-async fn sessions_of_before_their_rows_became_lighter_go_on_whatever_they_say_and_keep_their_grants() {
+async fn sessions_of_before_their_rows_became_lighter_say_what_they_said_and_keep_their_grants() {
     for is_on_server in [false, true] {
         let earlier = Earlier::on(is_on_server);
-        // When it was authenticated, from where, and when its last access token expires.
-        let rows = [
-            (T0, "192.0.2.7", "192.0.2.7", T0.0 + 600_001),
-            (T0, "2001:db8::7", "2001:db8::7", T0.0 + 600_000),
-            (UnixMillis(T0.0 + 5), "::ffff:192.0.2.7", "::ffff:192.0.2.7", 0),
-            (T0, "", "0.0.0.0", 0),
-            (T0, "of no kind", "0.0.0.0", 0),
-        ];
-        let logins = (1..).zip(&rows).map(|(n, (at, ip, _, access))| {
-            let login = earlier.login(n);
-            let id = (earlier.bytes)(&[n; 16]);
-            format!(
-                "{login} update sessions set authenticated_at = {}, ip = '{ip}', max_access_exp = {access} where session_id = {id};",
-                at.0
-            )
+        let logins = (1..).zip(BEFORE).map(|(n, (at, ip, access))| {
+            let (id, own) = ((earlier.bytes)(&[n; 16]), i64::from(n) * 1_000);
+            let [at, access, seen, idle, end] = [at, access, own + 1, own + 86_000_002, own + 900_000_003].map(|span| T0.0 + span);
+            earlier.login(n)
+                + &format!(
+                    "update sessions set authenticated_at = {at}, ip = '{ip}', max_access_exp = {access}, seen_at = {seen},
+                    idle_expires_at = {idle}, expires_at = {end}, sweep_at = {T0} + {n} * 60000, epoch_at_issue = 40 + {n},
+                    amr = 'pwd otp-{n}', user_agent = 'browser {n}' where session_id = {id};",
+                    T0 = T0.0
+                )
         });
-        let sql = earlier.made(9) + &earlier.user() + &logins.collect::<String>() + &earlier.logout(5);
+        let sql = earlier.made(9) + &earlier.user() + &logins.collect::<String>() + &earlier.logout(4);
         let store = TestStore::after(is_on_server, &sql);
-        for (n, (at, _, ip, access)) in (1..).zip(&rows) {
-            let session = store.session(session_id(n)).await.unwrap().unwrap().session;
-            assert_eq!((session.created_at, session.authenticated_at, session.ip.to_string().as_str()), (T0, *at, *ip));
-            assert_eq!((session.seen_at, session.cookie_hash.unwrap().0), (T0, [n; 16]));
-            assert_eq!((session.max_access_exp.0 + 59_999) / 60_000, (access + 59_999) / 60_000);
-            assert!(session.max_access_exp.0 >= *access && session.max_access_exp.0 < access + 60_000);
+        for (n, (at, ip, access)) in (1..).zip(BEFORE) {
+            let (session, own) = (store.session(session_id(n)).await.unwrap().unwrap().session, i64::from(n) * 1_000);
+            assert_eq!((session.session_id, session.user_id), (session_id(n), user_id(1)));
+            assert_eq!(
+                (session.created_at, session.authenticated_at.0, session.ip),
+                (T0, T0.0 + at, ip.parse().unwrap())
+            );
+            let deadlines =
+                [session.seen_at, session.idle_expires_at, session.expires_at].map(|moment| moment.0 - T0.0);
+            assert_eq!(deadlines, [own + 1, own + 86_000_002, own + 900_000_003]);
+            assert_eq!((session.epoch_at_issue, session.cookie_hash.unwrap().0), (40 + u64::from(n), [n; 16]));
+            assert_eq!(session.amr, ["pwd".to_owned(), format!("otp-{n}")]);
+            assert_eq!(session.user_agent, format!("browser {n}"));
+            let late = session.max_access_exp.0 - T0.0 - access;
+            assert!(session.max_access_exp.0 % 60_000 == 0 && (0..60_000).contains(&late), "{late}");
+            assert_eq!(session.ended, (n == 4).then_some((T0, EndedWhy::Logout)));
         }
-        assert_eq!(store.count_sessions(user_id(1), T0).await.unwrap(), 4);
-        assert_eq!(store.count("select count(*) from grants"), 5);
-        assert!(matches!(store.rotate(refresh(4, 0)).await.unwrap(), Rotated::Issued { repeated: false, .. }));
+        let swept = "select count(*) from sessions where sweep_minute - 30000000 = (seen_at - 1800000000001) / 1000";
+        assert_eq!(store.count(swept), 4);
+        assert_eq!(store.count_sessions(user_id(1), T0).await.unwrap(), 3);
+        assert!(!goes_through(&store, "delete from users"), "a session is somebody's");
+        assert_eq!(store.count("select count(*) from grants"), 4);
         store.execute("delete from sessions");
         assert_eq!(store.count("select count(*) from grants"), 0, "they go with their sessions");
+        store.execute("delete from users");
         store.close().await;
     }
+}
+
+/// Whether the tables allow this change.
+fn goes_through(store: &TestStore, change: &str) -> bool {
+    if store.is_on_server() {
+        let ask = format!(
+            "create function goes() returns int language plpgsql as $$ begin {change}; return 1;
+            exception when foreign_key_violation then return 0; end $$; select goes()"
+        );
+        return store.schema().psql(&ask).ends_with('1');
+    }
+    let outside = store.outside();
+    outside.execute_batch("pragma foreign_keys = on").unwrap();
+    outside.execute_batch(change).is_ok()
 }
 
 #[tokio::test(flavor = "multi_thread")]
