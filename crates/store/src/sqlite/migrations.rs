@@ -10,6 +10,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 use crate::OpenError;
 use crate::migrations::{MIGRATIONS, Migration, newest};
 use crate::row::address_bytes;
+use crate::transfer::{MUST_BE_CLOSED, close_sqlite};
 
 /// `WTCH` in the file's header: how a Watchword database is told from any other.
 pub(super) const APPLICATION_ID: i64 = 0x5754_4348;
@@ -34,6 +35,9 @@ pub(crate) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), Op
         if !applied.iter().any(|(number, _)| *number == migration.number) {
             apply(&transaction, migration).map_err(failed)?;
         }
+    }
+    if applied.len() < MIGRATIONS.len() {
+        stay_closed(&transaction).map_err(failed)?;
     }
     transaction.commit().map_err(failed)
 }
@@ -66,6 +70,14 @@ fn teach(connection: &Connection) -> rusqlite::Result<()> {
         ip.map(address_bytes).map_err(|error| rusqlite::Error::UserFunctionError(error.into()))
     };
     connection.create_scalar_function("address_bytes", 1, FunctionFlags::SQLITE_DETERMINISTIC, bytes)
+}
+
+/// What refused changes goes on to do so, also in tables that were made anew.
+fn stay_closed(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
+    if transaction.query_row(MUST_BE_CLOSED, [], |row| row.get(0))? {
+        transaction.execute_batch(&close_sqlite())?;
+    }
+    Ok(())
 }
 
 fn make_table(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
