@@ -1,4 +1,4 @@
--- A session's row takes a quarter less room: half of the cookie's hash, addresses as bytes, minutes where a minute is near enough,
+-- A session's row takes a fifth less room: half of the cookie's hash, addresses as bytes, minutes where a minute is near enough,
 -- nothing that another column says, and columns in an order that leaves no gaps.
 -- contract: the version before finds neither the old columns nor their old forms. What it says of others goes on.
 
