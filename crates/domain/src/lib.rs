@@ -18,7 +18,7 @@ pub mod time;
 pub use account::{Account, Email, LoginName, Roles, Username};
 pub use grant::Grant;
 pub use id::{GrantId, SessionId, UserId};
-pub use secret::{CookieSecret, OneTimeSecret, PasswordHash, SecretHash, VerifierSecret};
+pub use secret::{CookieHash, CookieSecret, OneTimeSecret, PasswordHash, SecretHash, VerifierSecret};
 pub use session::{EndedWhy, Session};
 pub use signing_keys::KeyState;
 pub use time::{Span, UnixMillis};

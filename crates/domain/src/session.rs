@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use crate::{Account, SecretHash, SessionId, Span, UnixMillis, UserId};
+use crate::{Account, CookieHash, SessionId, Span, UnixMillis, UserId};
 
 /// One login on one device, as stored.
 #[derive(Clone)]
@@ -11,8 +11,8 @@ pub struct Session {
     pub session_id: SessionId,
     /// Whose it is.
     pub user_id: UserId,
-    /// Hash of the cookie secret; absent for a session that was only ever given tokens.
-    pub cookie_hash: Option<SecretHash>,
+    /// Half of the hash of the cookie secret; absent for a session that was only ever given tokens.
+    pub cookie_hash: Option<CookieHash>,
     /// When it began.
     pub created_at: UnixMillis,
     /// When the user last proved who they are (`auth_time`, OpenID Connect Core §2).
@@ -31,7 +31,7 @@ pub struct Session {
     pub ip: IpAddr,
     /// The user's epoch when the session began, or when it last went on in spite of a higher one.
     pub epoch_at_issue: u64,
-    /// When the last access token issued under it expires; [`UnixMillis`] zero if there was none.
+    /// When the last access token issued under it expires, or up to a minute later; [`UnixMillis`] zero if there was none.
     pub max_access_exp: UnixMillis,
     /// When and why it ended.
     pub ended: Option<(UnixMillis, EndedWhy)>,

@@ -5,6 +5,7 @@ use domain::{EndedWhy, SessionId, UnixMillis, UserId};
 
 use crate::floors::{everybody_ended_at, session_ended_at};
 use crate::revocations;
+use crate::row::is_of_user;
 use crate::sql::{Sql, counter};
 use crate::{Error, Store};
 
@@ -96,8 +97,9 @@ impl Store {
             let ended = sql
                 .all(
                     concat!(
-                        "update sessions set ended_at = $3, ended_why = $4
-                        where user_id = $1 and session_id <> $2 and ",
+                        "update sessions set ended_at = $3, ended_why = $4 where session_id <> $2 and ",
+                        is_of_user!("$1"),
+                        " and ",
                         stands!(),
                         " returning session_id"
                     ),
@@ -144,7 +146,9 @@ pub(crate) async fn make_room(sql: Sql<'_>, user_id: UserId, newest: SessionId, 
         .all(
             concat!(
                 "update sessions set ended_at = $3, ended_why = $4 where ended_at is null and session_id in
-                (select session_id from sessions where user_id = $1 and session_id <> $2 and ",
+                (select session_id from sessions where session_id <> $2 and ",
+                is_of_user!("$1"),
+                " and ",
                 stands!(),
                 " order by idle_expires_at <= $3, seen_at desc, session_id limit $6 offset $5) returning session_id"
             ),
@@ -172,7 +176,10 @@ pub(crate) async fn end_below_epoch(
 /// on. Those that a former epoch has ended stay so.
 pub(crate) async fn go_on_in_epoch(sql: Sql<'_>, user_id: UserId, epoch: u64, keep: Keep) -> Result<Receipt, Error> {
     sql.run(
-        "update sessions set epoch_at_issue = $2 where user_id = $1 and ended_at is null and epoch_at_issue = $2 - 1",
+        concat!(
+            "update sessions set epoch_at_issue = $2 where ended_at is null and epoch_at_issue = $2 - 1 and ",
+            is_of_user!("$1")
+        ),
         &[&user_id.0, &counter(epoch)?],
     )
     .await?;
@@ -188,7 +195,9 @@ async fn void_below_epoch(sql: Sql<'_>, user_id: UserId, epoch: u64, keep: Keep)
 async fn end_of_user(sql: Sql<'_>, user_id: UserId, why: EndedWhy, now: UnixMillis) -> Result<Vec<SessionId>, Error> {
     sql.all(
         concat!(
-            "update sessions set ended_at = $2, ended_why = $3 where user_id = $1 and ",
+            "update sessions set ended_at = $2, ended_why = $3 where ",
+            is_of_user!("$1"),
+            " and ",
             stands!(),
             " returning session_id"
         ),

@@ -6,6 +6,7 @@
 use domain::revocation::{Receipt, Revocation, Revoked, keep_until};
 use domain::{EndedWhy, SessionId, Span, UnixMillis};
 
+use crate::row::max_access_exp;
 use crate::sql::{Columns, Sql};
 use crate::{Error, Store, revocations};
 
@@ -185,7 +186,8 @@ pub(crate) async fn take_back(sql: Sql<'_>, now: UnixMillis) -> Result<(), Error
         everybody_ended_at!(),
         " or exists (select 1 from grants g join client_endings c using (client_id)
         where g.session_id = sessions.session_id and g.rotated_at > $1 and g.rotated_at <= c.ended_at))
-        returning session_id, max_access_exp"
+        returning session_id, ",
+        max_access_exp!()
     );
     let each = |row: &mut Columns<'_>| {
         let revoked = Revoked::Session(SessionId(row.take()?));

@@ -9,7 +9,8 @@ use futures_util::future::try_join;
 use crate::accounts::account_columns;
 use crate::endings::{self, Keep};
 use crate::floors::grant_stands;
-use crate::sessions::{Live, NewGrant, live, session_columns};
+use crate::row::{live, session_columns, to_minute};
+use crate::sessions::{Live, NewGrant};
 use crate::sql::{Columns, Sql};
 use crate::{Error, Store};
 
@@ -132,7 +133,11 @@ async fn renew(sql: Sql<'_>, request: RotateRequest<'_>, live: &mut Live) -> Res
     session.idle_expires_at = request.timeouts.idle_deadline(session.seen_at, session.expires_at);
     session.max_access_exp = session.max_access_exp.max(request.access_exp);
     sql.run(
-        "update sessions set seen_at = $2, idle_expires_at = $3, max_access_exp = $4 where session_id = $1",
+        concat!(
+            "update sessions set seen_at = $2, idle_expires_at = $3, max_access_minute = ",
+            to_minute!("$4"),
+            " where session_id = $1"
+        ),
         &[&session.session_id.0, &session.seen_at.0, &session.idle_expires_at.0, &session.max_access_exp.0],
     )
     .await?;

@@ -24,6 +24,7 @@ mod postgres;
 mod queues;
 mod restored;
 mod revocations;
+mod row;
 mod sessions;
 mod sql;
 mod sqlite;

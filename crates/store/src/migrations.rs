@@ -64,6 +64,12 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../migrations/sqlite/0009_weight.sql"),
         postgres: include_str!("../migrations/postgres/0009_weight.sql"),
     },
+    Migration {
+        number: 10,
+        name: "lighter",
+        sqlite: include_str!("../migrations/sqlite/0010_lighter.sql"),
+        postgres: include_str!("../migrations/postgres/0010_lighter.sql"),
+    },
 ];
 
 /// The number of the last one that this version knows.

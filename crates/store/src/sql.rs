@@ -2,7 +2,7 @@
 //!
 //! On SQLite every step is ready at once, so a store function can be run to its end by polling it a single time.
 
-use domain::{SecretHash, UnixMillis};
+use domain::UnixMillis;
 use futures_util::future::try_join_all;
 
 use crate::datum::{Datum, FromDatum, Value};
@@ -168,11 +168,6 @@ impl<'r> Columns<'r> {
     /// The next column, a moment or null.
     pub(crate) fn moment_if_any(&mut self) -> Result<Option<UnixMillis>, Error> {
         Ok(self.take::<Option<i64>>()?.map(UnixMillis))
-    }
-
-    /// The next column, the hash of a secret or null.
-    pub(crate) fn hash_if_any(&mut self) -> Result<Option<SecretHash>, Error> {
-        Ok(self.take::<Option<[u8; 32]>>()?.map(SecretHash))
     }
 
     /// The next column, a counter.

@@ -3,6 +3,7 @@
 use domain::revocation::{Receipt, Revocation, Revoked};
 use domain::{EndedWhy, SessionId, Span, UnixMillis};
 
+use crate::row::{max_access_exp, now_in_minutes, to_minute};
 use crate::sql::Sql;
 use crate::{Error, Store, listeners, postgres, revocations};
 
@@ -86,10 +87,14 @@ impl Swept {
 /// sessions of one moment in a third of the room; whoever presents such a session is refused to the millisecond.
 async fn put_off(sql: Sql<'_>, now: UnixMillis) -> Result<usize, Error> {
     sql.run(
-        "update sessions set sweep_at = (idle_expires_at + 59999) / 60000 * 60000
-        where ended_at is null and idle_expires_at > $1 and session_id in
-        (select session_id from sessions where ended_at is null and sweep_at <= $1 and idle_expires_at > $1
-        order by sweep_at limit $2)",
+        concat!(
+            "update sessions set sweep_minute = ",
+            to_minute!("idle_expires_at"),
+            " where ended_at is null and idle_expires_at > $1 and session_id in
+            (select session_id from sessions where ended_at is null and idle_expires_at > $1 and sweep_minute <= ",
+            now_in_minutes!("$1"),
+            " order by sweep_minute limit $2)"
+        ),
         &[&now.0, &BATCH],
     )
     .await
@@ -100,11 +105,14 @@ async fn expire(sql: Sql<'_>, now: UnixMillis) -> Result<Receipt, Error> {
     // the row is changed: a session may be used meanwhile.
     let ended = sql
         .all(
-            "update sessions set ended_at = $1, ended_why = $3
-            where ended_at is null and idle_expires_at <= $1 and session_id in
-            (select session_id from sessions where ended_at is null and sweep_at <= $1 and idle_expires_at <= $1
-            order by sweep_at limit $2)
-            returning session_id, max_access_exp",
+            concat!(
+                "update sessions set ended_at = $1, ended_why = $3
+                where ended_at is null and idle_expires_at <= $1 and session_id in
+                (select session_id from sessions where ended_at is null and idle_expires_at <= $1 and sweep_minute <= ",
+                now_in_minutes!("$1"),
+                " order by sweep_minute limit $2) returning session_id, ",
+                max_access_exp!()
+            ),
             &[&now.0, &BATCH, &EndedWhy::Expired.as_str()],
             |row| {
                 let revoked = Revoked::Session(SessionId(row.take()?));

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use domain::revocation::keep_until;
 use domain::session::{SEEN_INTERVAL, Standing};
-use domain::{Account, SecretHash, Session, SessionId, UnixMillis};
+use domain::{Account, CookieHash, Session, SessionId, UnixMillis};
 use store::{Live, Store};
 use verifier::Marks;
 
@@ -30,7 +30,7 @@ impl Memory {
     pub async fn by_cookie(
         &self,
         session_id: SessionId,
-        hash: &SecretHash,
+        hash: &CookieHash,
         store: &Store,
         now: UnixMillis,
     ) -> Result<Option<Arc<Known>>, Failure> {

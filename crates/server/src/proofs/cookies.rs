@@ -1,7 +1,7 @@
 //! The two cookies: the session's, and the one that binds forms before there is a session.
 
 use axum::http::{HeaderMap, HeaderValue, header};
-use domain::{CookieSecret, SecretHash, SessionId};
+use domain::{CookieHash, CookieSecret, SessionId};
 use zeroize::Zeroizing;
 
 use crate::config::PublicUrl;
@@ -19,8 +19,8 @@ pub struct CookieNames {
 pub struct SessionCookie {
     /// Which session it names.
     pub session_id: SessionId,
-    /// The hash of its secret.
-    pub hash: SecretHash,
+    /// Half of the hash of its secret.
+    pub hash: CookieHash,
 }
 
 impl CookieNames {

@@ -66,7 +66,7 @@ impl Csrf {
 impl CsrfToken {
     /// The token of a session, for its forms and for the `X-CSRF-Token` header of its API calls.
     pub fn of_session(app: &App, known: &Known) -> Self {
-        let hash = known.session.cookie_hash.map_or([0; 32], |hash| hash.0);
+        let hash = known.session.cookie_hash.map_or([0; 16], |hash| hash.0);
         Self::derive(app, b"session", &hash)
     }
 

@@ -35,11 +35,11 @@ fn fill(place: &Place, sessions: u32) {
     let database = Connection::open(place.path("watchword.db")).unwrap();
     database.execute_batch("insert into users values (zeroblob(16), 'nobody', null, null, '', 0, 0, null)").unwrap();
     let text = format!(
-        "insert into sessions (session_id, user_id, cookie_hash, created_at, authenticated_at, seen_at, idle_expires_at,
-            expires_at, amr, user_agent, ip, epoch_at_issue, max_access_exp)
+        "insert into sessions (session_id, user_id, cookie_hash, created_at, seen_at, idle_expires_at, expires_at, amr, user_agent, ip,
+            epoch_at_issue, max_access_minute, sweep_minute)
         with recursive n(n) as (select 1 union all select n + 1 from n where n < {sessions})
-        select randomblob(16), zeroblob(16), randomblob(32), 0, 0, 0, 9000000000000,
-            9000000000000, 'pwd', 'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36', '192.0.2.1', 0, 0 from n"
+        select randomblob(16), zeroblob(16), randomblob(16), 0, 0, 9000000000000, 9000000000000, 'pwd',
+            'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36', x'c0000201', 0, 0, 0 from n"
     );
     database.execute_batch(&text).unwrap();
 }

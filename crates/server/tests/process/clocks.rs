@@ -154,6 +154,10 @@ fn a_database_put_back_is_made_safe_by_its_own_clock_although_it_lacks_writes_an
         "drop table listeners; drop table verifiers; drop table client_endings; drop table if exists log_life;
         drop index sessions_standing_by_user; drop index sessions_ended_by_user;
         create index sessions_by_user on sessions (user_id, ended_at);
+        alter table sessions rename column max_access_minute to max_access_exp;
+        alter table sessions rename column sweep_minute to sweep_at;
+        alter table sessions drop constraint sessions_ip_check;
+        alter table sessions alter column ip type text using '192.0.2.1';
         delete from meta where name = 'revocations_source'; delete from migrations where number >= 6; insert into meta (name, value) values ('history_lost', 1)",
     );
     let faked = faked("+1h");

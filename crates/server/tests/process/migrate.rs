@@ -160,8 +160,8 @@ fn killed_ten_times_at_any_row_it_ends_in_one_whole_installation() {
 fn fill(place: &Place) {
     let file = rusqlite::Connection::open(place.path("watchword.db")).unwrap();
     let sessions = "with recursive n (n) as (select 1 union all select n + 1 from n where n < 3000)
-        insert into sessions select randomblob(16), (select min(user_id) from users), randomblob(32), 1, 1, 1, 1, 1, 'pwd',
-        'filling', '192.0.2.1', 0, 1, (select max(created_at) from sessions), 'logout', 0 from n";
+        insert into sessions select 1, 1, 1, 1, 0, null, (select max(created_at) from sessions), 1, 0, randomblob(16),
+        (select min(user_id) from users), randomblob(16), x'c0000201', 'pwd', 'filling', 'logout' from n";
     file.busy_timeout(SOON).unwrap();
     file.execute_batch(sessions).unwrap();
 }

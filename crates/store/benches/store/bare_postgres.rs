@@ -10,7 +10,7 @@ use tokio_postgres::{Client, NoTls, Row, Statement};
 
 use crate::What;
 use crate::ours::{CALLERS, READABLE};
-use crate::rows::{CLIENT, T0, USERS, hash, id, new_session, refresh};
+use crate::rows::{CLIENT, T0, USERS, hash, id, ip, new_session, refresh};
 use crate::texts::{
     ADVANCE, FIND, FIND_GRANT, INSERT_GRANT, INSERT_SESSION, LOCKING_BOTH, LOCKING_USER, MAKE_ROOM, RENEW,
 };
@@ -90,7 +90,7 @@ impl Connection {
         let prepare = async |text: &str, kinds: &[Type]| client.prepare_typed(text, kinds).await.unwrap();
         let insert_session = format!("{INSERT_SESSION}{LOCKING_USER}");
         Self {
-            insert_session: prepare(&insert_session, &[B, B, B, I, I, I, T, T, T, I, I]).await,
+            insert_session: prepare(&insert_session, &[B, B, B, I, I, I, T, T, B, I, I]).await,
             insert_grant: prepare(INSERT_GRANT, &[B, B, T, T, I]).await,
             make_room: prepare(MAKE_ROOM, &[B, B, I, T, I, I]).await,
             find: prepare(FIND, &[B]).await,
@@ -110,7 +110,6 @@ impl Connection {
         let (session, user, grant) = (id('s', n), id('u', n % USERS), id('g', n));
         let (session, user, grant) = (session.as_slice(), user.as_slice(), grant.as_slice());
         let (idle, end) = (T0.0 + 86_460_000, T0.0 + 1_209_600_000);
-        let ip = new.ip.to_string();
         self.client.batch_execute("begin").await.unwrap();
         let values: [&(dyn ToSql + Sync); 11] = [
             &session,
@@ -121,7 +120,7 @@ impl Connection {
             &end,
             &"pwd",
             &new.user_agent,
-            &ip,
+            &ip(n).to_vec(),
             &(T0.0 + 600_000),
             &0_i64,
         ];

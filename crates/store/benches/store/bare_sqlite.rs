@@ -8,7 +8,7 @@ use rusqlite::{Connection, params};
 
 use crate::What;
 use crate::ours::{CALLERS, READABLE};
-use crate::rows::{CLIENT, T0, USERS, hash, id, new_session, refresh};
+use crate::rows::{CLIENT, T0, USERS, hash, id, ip, new_session, refresh};
 use crate::texts::{ADVANCE, FIND, FIND_GRANT, INSERT_GRANT, INSERT_SESSION, MAKE_ROOM, RENEW};
 
 pub struct BareSqlite {
@@ -100,7 +100,6 @@ fn login(connection: &Connection, n: u64) {
     let (session, user) = (id('s', n), id('u', n % USERS));
     let mut insert = connection.prepare_cached(INSERT_SESSION).unwrap();
     let names = ["$1", "$2", "$3", "$4", "$5", "$6", "$7", "$8", "$9", "$10", "$11"];
-    let ip = new.ip.to_string();
     let values: [&dyn rusqlite::ToSql; 11] = [
         &session,
         &user,
@@ -110,7 +109,7 @@ fn login(connection: &Connection, n: u64) {
         &(T0.0 + 1_209_600_000),
         &"pwd",
         &new.user_agent,
-        &ip,
+        &ip(n),
         &(T0.0 + 600_000),
         &0_i64,
     ];
@@ -119,7 +118,7 @@ fn login(connection: &Connection, n: u64) {
     let grant = id('g', n);
     connection.prepare_cached(INSERT_GRANT).unwrap().execute(params![grant, session, CLIENT, "", T0.0]).unwrap();
     // In the order in which they first appear in the text.
-    let room = params![T0.0, "replaced", user, session, i64::MAX, 99];
+    let room = params![T0.0, "replaced", session, user, i64::MAX, 99];
     rows(connection, MAKE_ROOM, room);
     assert_eq!(rows(connection, FIND, params![session]), 1);
 }

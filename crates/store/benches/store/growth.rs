@@ -13,7 +13,7 @@ use crate::SPAN;
 use crate::What;
 use crate::bare_sqlite::connect;
 use crate::place::Place;
-use crate::rows::{CLIENT, OFTEN, OLDEST, T0, hash, id, opened_at, refresh, user_agent};
+use crate::rows::{CLIENT, OFTEN, OLDEST, T0, hash, id, ip, opened_at, refresh, user_agent};
 
 /// What was found at one size.
 struct Found {
@@ -153,13 +153,11 @@ fn fill_file(place: &Place, from: u64, until: u64) {
     let mut grant = connection.prepare_cached("insert into grants values (?1, ?2, ?3, '', 0, ?4)").unwrap();
     for n in from..until {
         let (session_id, at) = (id('s', n), opened_at(n).0);
-        let ip = format!("203.0.113.{}", n % 250);
         let (idle, end) = (at + 86_460_000, at + 1_209_600_000);
         if n % 2 == 0 {
             user.execute(params![id('u', n / 2), format!("user-{}", n / 2), at]).unwrap();
         }
-        let sweep = (idle + 59_999) / 60_000 * 60_000;
-        let row = params![session_id, id('u', n / 2), hash(n), at, idle, end, user_agent(n), ip, sweep];
+        let row = params![session_id, id('u', n / 2), hash(n), at, idle, end, user_agent(n), ip(n)];
         session.execute(row).unwrap();
         grant.execute(params![id('g', n), session_id, CLIENT, at]).unwrap();
     }
@@ -170,9 +168,10 @@ fn fill_file(place: &Place, from: u64, until: u64) {
 
 const USER: &str = "insert into users (user_id, username, roles, epoch, created_at) values (?1, ?2, 'user', 0, ?3)";
 
-const SESSION: &str = "insert into sessions (session_id, user_id, cookie_hash, created_at, authenticated_at, seen_at,
-    idle_expires_at, expires_at, amr, user_agent, ip, epoch_at_issue, max_access_exp, sweep_at)
-    values (?1, ?2, ?3, ?4, ?4, ?4, ?5, ?6, 'pwd', ?7, ?8, 0, ?4, ?9)";
+const SESSION: &str =
+    "insert into sessions (session_id, user_id, cookie_hash, created_at, seen_at, idle_expires_at, expires_at,
+    amr, user_agent, ip, epoch_at_issue, max_access_minute, sweep_minute)
+    values (?1, ?2, ?3, ?4, ?4, ?5, ?6, 'pwd', ?7, ?8, 0, (?4 + 59999) / 60000, (?5 + 59999) / 60000)";
 
 fn fill_server(cluster: &Cluster, from: u64, until: u64) {
     let (at, last) = (format!("({} + n * {OFTEN})", T0.0 - OLDEST), until - 1);
@@ -182,16 +181,17 @@ fn fill_server(cluster: &Cluster, from: u64, until: u64) {
         "set synchronous_commit = off;
         insert into users (user_id, username, roles, epoch, created_at)
         select {user}, 'user-' || n / 2, 'user', 0, {at} from generate_series({from}, {last}, 2) n;
-        insert into sessions (session_id, user_id, cookie_hash, created_at, authenticated_at, seen_at, idle_expires_at,
-            expires_at, amr, user_agent, ip, epoch_at_issue, max_access_exp, sweep_at)
-        select {session}, {user}, sha256(('c' || n)::bytea), {at}, {at}, {at}, {at} + 86460000, {at} + 1209600000, 'pwd',
-            case n % 3 when 0 then '{windows}' when 1 then '{linux}' else '{iphone}' end, '203.0.113.' || n % 250, 0, {at},
-            ({at} + 86519999) / 60000 * 60000
+        insert into sessions (session_id, user_id, cookie_hash, created_at, seen_at, idle_expires_at, expires_at, amr, user_agent,
+            ip, epoch_at_issue, max_access_minute, sweep_minute)
+        select {session}, {user}, {hash}, {at}, {at}, {at} + 86460000, {at} + 1209600000, 'pwd',
+            case n % 3 when 0 then '{windows}' when 1 then '{linux}' else '{iphone}' end,
+            substr(inet_send(('203.0.113.' || n % 250)::inet), 5), 0, ({at} + 59999) / 60000, ({at} + 86519999) / 60000
         from generate_series({from}, {last}) n;
         insert into grants select {grant}, {session}, '{CLIENT}', '', 0, {at} from generate_series({from}, {last}) n",
         session = format!("substr(int8send({at}), 3) || {}", id("s", "n", 10)),
         user = id("u", "n / 2", 16),
         grant = id("g", "n", 16),
+        hash = id("c", "n", 16),
     );
     cluster.psql("postgres", "", &sql);
     for table in ["sessions", "grants"] {

@@ -2,7 +2,7 @@
 
 use aws_lc_rs::digest::{SHA256, digest};
 use domain::session::Timeouts;
-use domain::{GrantId, SecretHash, SessionId, Span, UnixMillis, UserId};
+use domain::{CookieHash, GrantId, SessionId, Span, UnixMillis, UserId};
 use store::{NewGrant, NewSession, RotateRequest};
 
 pub const T0: UnixMillis = UnixMillis(1_800_000_000_000);
@@ -29,8 +29,8 @@ pub const OLDEST: i64 = 60_000_000;
 /// How many milliseconds pass from one session to the next.
 pub const OFTEN: i64 = 10;
 
-pub fn hash(n: u64) -> [u8; 32] {
-    digest(&SHA256, format!("c{n}").as_bytes()).as_ref().try_into().unwrap()
+pub fn hash(n: u64) -> [u8; 16] {
+    digest(&SHA256, format!("c{n}").as_bytes()).as_ref()[..16].try_into().unwrap()
 }
 
 /// What browsers say of themselves, before and behind their version.
@@ -52,17 +52,22 @@ pub fn user_agent(n: u64) -> String {
     domain::device::marks(&format!("{before}{}{behind}", 100 + n % 40))
 }
 
+/// Where session `n` is opened from.
+pub fn ip(n: u64) -> [u8; 4] {
+    [203, 0, 113, (n % 250) as u8]
+}
+
 /// The login of number `n`, by cookie and with tokens.
 pub fn new_session(n: u64) -> NewSession {
     NewSession {
         session_id: SessionId(id('s', n)),
         user_id: UserId(id('u', n % USERS)),
-        cookie_hash: Some(SecretHash(hash(n))),
+        cookie_hash: Some(CookieHash(hash(n))),
         now: T0,
         timeouts: TIMEOUTS,
         amr: vec!["pwd".into()],
         user_agent: user_agent(n),
-        ip: [203, 0, 113, (n % 250) as u8].into(),
+        ip: ip(n).into(),
         epoch: 0,
         grant: Some(NewGrant { grant_id: GrantId(id('g', n)), client_id: CLIENT.into(), scope: String::new() }),
         replaces: None,

@@ -12,6 +12,7 @@ use crate::OpenError;
 use crate::db::Opening;
 use crate::inspect::Schema;
 use crate::migrations::{MIGRATIONS, Migration, newest};
+use crate::transfer::{MUST_BE_CLOSED, close_postgres};
 
 /// Connects and, if `makes`, brings the schema up to date. Many nodes may do so at once: one of them migrates, the others wait for it
 /// and find nothing left to do.
@@ -58,6 +59,7 @@ async fn migrate(client: &Client, database: &str) -> Result<(), OpenError> {
     for migration in missing(client, database).await? {
         apply(client, migration).await.map_err(failed)?;
     }
+    stay_closed(client).await.map_err(failed)?;
     client.batch_execute("commit").await.map_err(failed)
 }
 
@@ -99,6 +101,15 @@ async fn apply(client: &Client, migration: &Migration) -> Result<(), tokio_postg
     let checksum = digest(&SHA256, migration.postgres.as_bytes());
     let record = "insert into migrations (number, name, checksum) values ($1, $2, $3)";
     client.execute(record, &[&migration.number, &migration.name, &checksum.as_ref()]).await.map(drop)
+}
+
+/// What refused changes goes on to do so, also in tables that were made anew.
+async fn stay_closed(client: &Client) -> Result<(), tokio_postgres::Error> {
+    let must_be = client.query_typed(MUST_BE_CLOSED, &[]).await?;
+    if must_be.first().is_some_and(|row| row.get(0)) {
+        client.batch_execute(&close_postgres()).await?;
+    }
+    Ok(())
 }
 
 /// Whether the schema is Watchword's, and whether it has none of the tables that would be in the way.

@@ -16,10 +16,10 @@ pub(crate) struct Single {
 }
 
 impl Single {
-    /// Connects, checks the server, and brings the schema up to date.
-    pub(crate) async fn open(url: &PostgresUrl) -> Result<Self, OpenError> {
+    /// Connects, checks the server and, if `makes`, brings the schema up to date.
+    pub(crate) async fn open(url: &PostgresUrl, makes: bool) -> Result<Self, OpenError> {
         let connector = Connector::new(url)?;
-        let session = migrations::open(&connector, Opening { makes: true, danger_accept_lost_writes: false }).await?;
+        let session = migrations::open(&connector, Opening { makes, danger_accept_lost_writes: false }).await?;
         let patient = "set statement_timeout = 0; set idle_in_transaction_session_timeout = 0; set lock_timeout = '5s'";
         let set = session.client().batch_execute(patient).await;
         set.map_err(|error| OpenError::Failed { database: connector.shown.clone(), source: reason(&error).into() })?;

@@ -1,12 +1,16 @@
 //! Brings the schema up to date when the file is opened. Forward only.
 
+use std::net::{AddrParseError, IpAddr};
 use std::path::Path;
 
 use aws_lc_rs::digest::{Digest, SHA256, digest};
+use rusqlite::functions::{Context, FunctionFlags};
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use crate::OpenError;
 use crate::migrations::{MIGRATIONS, Migration, newest};
+use crate::row::address_bytes;
+use crate::transfer::{MUST_BE_CLOSED, close_sqlite};
 
 /// `WTCH` in the file's header: how a Watchword database is told from any other.
 pub(super) const APPLICATION_ID: i64 = 0x5754_4348;
@@ -21,6 +25,7 @@ pub(crate) fn is_ours(connection: &Connection) -> rusqlite::Result<bool> {
 /// Applies what is missing, in one transaction that holds the write lock: two processes may start at once.
 pub(crate) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), OpenError> {
     let failed = |error| OpenError::of(path, error);
+    teach(connection).map_err(failed)?;
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
     transaction.pragma_update(None, "application_id", APPLICATION_ID).map_err(failed)?;
     make_table(&transaction).map_err(failed)?;
@@ -30,6 +35,9 @@ pub(crate) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), Op
         if !applied.iter().any(|(number, _)| *number == migration.number) {
             apply(&transaction, migration).map_err(failed)?;
         }
+    }
+    if applied.len() < MIGRATIONS.len() {
+        stay_closed(&transaction).map_err(failed)?;
     }
     transaction.commit().map_err(failed)
 }
@@ -53,6 +61,23 @@ pub(super) fn judge(applied: &[(i64, Vec<u8>)], path: &Path) -> Result<(), OpenE
 pub(super) fn applied(connection: &Connection) -> rusqlite::Result<Vec<(i64, Vec<u8>)>> {
     let mut rows = connection.prepare("select number, checksum from migrations order by number desc")?;
     rows.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
+}
+
+/// Gives SQLite the one function that a migration has no words for.
+fn teach(connection: &Connection) -> rusqlite::Result<()> {
+    let bytes = |context: &mut Context<'_>| {
+        let ip: Result<IpAddr, AddrParseError> = context.get_raw(0).as_str()?.parse();
+        ip.map(address_bytes).map_err(|error| rusqlite::Error::UserFunctionError(error.into()))
+    };
+    connection.create_scalar_function("address_bytes", 1, FunctionFlags::SQLITE_DETERMINISTIC, bytes)
+}
+
+/// What refused changes goes on to do so, also in tables that were made anew.
+fn stay_closed(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
+    if transaction.query_row(MUST_BE_CLOSED, [], |row| row.get(0))? {
+        transaction.execute_batch(&close_sqlite())?;
+    }
+    Ok(())
 }
 
 fn make_table(transaction: &Transaction<'_>) -> rusqlite::Result<()> {

@@ -13,9 +13,9 @@ use super::inspect::schema;
 use super::migrations::{is_ours, migrate};
 use crate::OpenError;
 
-/// One connection that writes, for work that takes long.
-pub(crate) fn single(path: &Path) -> Result<Connection, OpenError> {
-    open_for_writing(path, BUSY_TIMEOUT)
+/// One connection that writes, for work that takes long. If `makes`, the database is created and its schema brought up to date.
+pub(crate) fn single(path: &Path, makes: bool) -> Result<Connection, OpenError> {
+    if makes { open_for_writing(path, BUSY_TIMEOUT) } else { open_as_it_is(path, BUSY_TIMEOUT) }
 }
 
 pub(super) fn open_for_writing(path: &Path, busy: Duration) -> Result<Connection, OpenError> {

@@ -21,7 +21,7 @@ pub use error::TransferError;
 use error::doing;
 use side::{Side, shown};
 pub use state::Move;
-pub(crate) use state::{CLOSED, admit, is_told, moving};
+pub(crate) use state::{CLOSED, MUST_BE_CLOSED, admit, close_postgres, close_sqlite, is_told, moving};
 use state::{Record, State};
 
 /// An installation that is to be moved.
@@ -110,7 +110,7 @@ impl Transfer {
         }
     }
 
-    /// Opens both databases and finds out where to go on.
+    /// Opens both databases and finds out where to go on. The source must be of this version: a server of an earlier one may run on it.
     async fn prepare(&self, new: [u8; 16]) -> Result<(Side, Side, [u8; 16], Stage), TransferError> {
         let (from, to) = (shown(&self.from), shown(&self.to));
         if from == to {
@@ -121,7 +121,7 @@ impl Transfer {
         {
             return Err(TransferError::NoSource(from));
         }
-        let (source, target) = (Side::open(&self.from).await?, Side::open(&self.to).await?);
+        let (source, target) = (Side::open_as_it_is(&self.from).await?, Side::open(&self.to).await?);
         if !target.claim().await.map_err(doing(&to, "claiming it"))? {
             return Err(TransferError::Busy(to));
         }

@@ -23,9 +23,18 @@ enum Kind {
 impl Side {
     /// Opens the database, makes it if there is none, and brings its schema up to date.
     pub(super) async fn open(database: &Database) -> Result<Self, OpenError> {
+        Self::open_if(database, true).await
+    }
+
+    /// Opens a database whose schema is up to date.
+    pub(super) async fn open_as_it_is(database: &Database) -> Result<Self, OpenError> {
+        Self::open_if(database, false).await
+    }
+
+    async fn open_if(database: &Database, makes: bool) -> Result<Self, OpenError> {
         let connection = match database {
-            Database::File(path) => Kind::Sqlite(sqlite::single(path)?),
-            Database::Server(url) => Kind::Postgres(Box::new(Single::open(url).await?)),
+            Database::File(path) => Kind::Sqlite(sqlite::single(path, makes)?),
+            Database::Server(url) => Kind::Postgres(Box::new(Single::open(url, makes).await?)),
         };
         Ok(Self { connection, shown: shown(database) })
     }

@@ -156,7 +156,8 @@ pub(super) async fn open_again(side: &Side, id: [u8; 16], state: State) -> Resul
     .await
 }
 
-fn close_sqlite() -> String {
+/// Closes the tables of a SQLite file; what is closed stays so.
+pub(crate) fn close_sqlite() -> String {
     let trigger = |name: &str, change: &str| {
         format!(
             "create trigger if not exists closed_{name}_{change} before {change} on {name} begin
@@ -166,7 +167,8 @@ fn close_sqlite() -> String {
     TABLES.iter().flat_map(|table| CHANGES.map(|change| trigger(table.name, change))).collect()
 }
 
-fn close_postgres() -> String {
+/// The same on PostgreSQL.
+pub(crate) fn close_postgres() -> String {
     let names = TABLES.iter().map(|table| table.name).collect::<Vec<_>>().join(", ");
     // Locked in one order before anything else, so that whoever writes has ended or has not begun.
     let function = format!(
@@ -220,6 +222,9 @@ impl State {
 pub(crate) const CLOSED: &str = "WW001";
 
 const CHANGES: [&str; 3] = ["insert", "update", "delete"];
+
+/// Whether the installation must not be changed here, as one row and column. A migration that makes a table anew takes the triggers away.
+pub(crate) const MUST_BE_CLOSED: &str = "select count(*) > 0 from transfers where state in ('leaving', 'left')";
 
 /// How often to try to close a database in which others are at work.
 const ATTEMPTS: u32 = 10;

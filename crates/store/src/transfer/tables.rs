@@ -65,21 +65,21 @@ pub(super) const TABLES: [Table; 11] = [
         name: "sessions",
         key: ("session_id", Kind::Bytes),
         others: &[
-            ("user_id", Kind::Bytes),
-            ("cookie_hash", Kind::Bytes),
             ("created_at", Kind::Int),
-            ("authenticated_at", Kind::Int),
             ("seen_at", Kind::Int),
             ("idle_expires_at", Kind::Int),
             ("expires_at", Kind::Int),
+            ("epoch_at_issue", Kind::Int),
+            ("authenticated_at", Kind::Int),
+            ("ended_at", Kind::Int),
+            ("max_access_minute", Kind::Int),
+            ("sweep_minute", Kind::Int),
+            ("user_id", Kind::Bytes),
+            ("cookie_hash", Kind::Bytes),
+            ("ip", Kind::Bytes),
             ("amr", Kind::Text),
             ("user_agent", Kind::Text),
-            ("ip", Kind::Text),
-            ("epoch_at_issue", Kind::Int),
-            ("max_access_exp", Kind::Int),
-            ("ended_at", Kind::Int),
             ("ended_why", Kind::Text),
-            ("sweep_at", Kind::Int),
         ],
         which: ALL,
     },
@@ -256,8 +256,12 @@ mod tests {
             where c.relnamespace = current_schema()::regnamespace and c.relkind in ('r', 'p', 'v', 'm', 'f')
             and c.relname not in ('migrations', 'transfers', 'marks', 'log_life', 'listeners')",
         );
-        let there: BTreeSet<String> =
-            there.lines().filter(|line| *line != "revocations.xid xid8 0").map(str::to_owned).collect();
+        let there: BTreeSet<String> = there
+            .lines()
+            .filter(|line| *line != "revocations.xid xid8 0")
+            // A minute is copied as a number like any other, although its column is narrower.
+            .map(|line| line.replace("_minute integer ", "_minute bigint "))
+            .collect();
         assert_eq!(there, listed("bigint", "text", "bytea"));
     }
 

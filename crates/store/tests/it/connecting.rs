@@ -4,8 +4,9 @@ use domain::Span;
 use store::{Database, OpenError, Options, Store};
 use test_postgres::{AUTHORITY, Cluster};
 
-use crate::support::T0;
+use crate::support::{T0, new_session, session_id};
 use crate::transfer::furnish;
+use crate::upgrading::Earlier;
 
 const ROLES: &str = "create role ww login password 'a/b?c@d'; create role reader login password 'r';
     create role stranger login password 's'";
@@ -66,6 +67,38 @@ async fn who_knows_the_password_owns_the_database_and_a_user_without_rights_to_m
     other.sweep(T0, Span::days(30)).await.unwrap();
     other.let_stand().await.unwrap();
     assert!(matches!(refusal(&at("stranger:s", "ww")), OpenError::NotAllowed { .. }));
+}
+
+#[tokio::test]
+async fn who_could_use_the_tables_of_the_version_before_can_use_those_of_this_one_whoever_brought_them_up_to_date() {
+    let (cluster, port) = Cluster::on_loopback(&[]);
+    cluster.psql("postgres", "", ROLES);
+    // Who, what, and whether it may be handed on; after whose it is.
+    let given = "select pg_get_userbyid(relowner) || ' ' || (select string_agg(concat(a.grantee::regrole, ' ', a.privilege_type, ' ',
+        a.is_grantable), ', ' order by 1) from aclexplode(relacl) a) from pg_class where oid = 'sessions'::regclass";
+    for is_by_owner in [true, false] {
+        cluster.psql("postgres", "", "drop database if exists ww");
+        cluster.psql("postgres", "", "create database ww owner ww");
+        let earlier = Earlier::on(true);
+        cluster.psql("ww", "", &format!("set role ww; {} {}", earlier.made(9), earlier.user()));
+        for sql in GRANTS {
+            cluster.psql("ww", "", sql);
+        }
+        cluster.psql(
+            "ww",
+            "",
+            "grant select on sessions to public; grant delete on sessions to stranger with grant option",
+        );
+        let before = cluster.psql("ww", "", given);
+        let at = |login: &str| format!("postgres://{login}@127.0.0.1:{port}/ww");
+        let opened = open(&if is_by_owner { at("ww:a%2Fb%3Fc%40d") } else { cluster.url("ww") }).unwrap();
+        assert_eq!(cluster.psql("ww", "", given), before);
+        let reader = open(&at("reader:r")).unwrap();
+        reader.open_session(new_session(1, 1)).await.unwrap().unwrap();
+        assert!(reader.session(session_id(1)).await.unwrap().is_some());
+        reader.close().await;
+        opened.close().await;
+    }
 }
 
 #[test]

@@ -5,6 +5,7 @@
 extern crate watchword_store as store;
 
 mod backup;
+mod beside;
 mod connecting;
 mod durability;
 mod groups;

@@ -1,9 +1,9 @@
 use domain::session::{SEEN_INTERVAL, Timeouts};
 use domain::throttle::Limit;
-use domain::{EndedWhy, PasswordHash, Span};
-use store::{NewSession, Revoked, ThrottleKey};
+use domain::{EndedWhy, PasswordHash, Roles, Span, UserId};
+use store::{NewSession, NewUser, Revoked, ThrottleKey};
 
-use crate::support::{KEEP, T0, TIMEOUTS, new_session, revoked, session_id, user_id};
+use crate::support::{KEEP, T0, TIMEOUTS, new_session, new_user, revoked, session_id, user_id};
 
 #[tokio::test]
 async fn a_session_reads_back_as_it_was_opened() {
@@ -20,7 +20,7 @@ async fn a_session_reads_back_as_it_was_opened() {
             (session.session_id, session.user_id, live.account.user_id),
             (session_id(1), user_id(1), user_id(1))
         );
-        assert_eq!(session.cookie_hash.unwrap().0, [1; 32]);
+        assert_eq!(session.cookie_hash.unwrap().0, [1; 16]);
         assert_eq!((session.created_at, session.authenticated_at, session.seen_at), (T0, T0, T0));
         assert_eq!(session.idle_expires_at, T0 + TIMEOUTS.idle + SEEN_INTERVAL);
         assert_eq!(session.expires_at, T0 + TIMEOUTS.absolute);
@@ -84,6 +84,34 @@ async fn a_users_sessions_are_counted_and_listed_while_they_admit() {
     assert_eq!(listed(T0 + TIMEOUTS.absolute).await, []);
     assert_eq!(store.count_sessions(user_id(2), T0).await.unwrap(), 1);
     assert_eq!(store.count_sessions(user_id(9), T0).await.unwrap(), 0, "nobody");
+}
+
+#[tokio::test]
+async fn users_whose_ids_end_alike_keep_their_sessions_apart() {
+    let store = super::store();
+    let alike = [1, 2].map(|n| UserId([[n; 12].as_slice(), &[9; 4]].concat().try_into().unwrap()));
+    for (n, user_id) in (1..).zip(alike) {
+        store.add_user(NewUser { user_id, ..new_user(n) }).await.unwrap();
+        for session in [10 * n, 10 * n + 1] {
+            store.open_session(NewSession { user_id, ..new_session(n, session) }).await.unwrap().unwrap();
+        }
+    }
+    let [one, other] = alike;
+    let listed = async || {
+        let mut found = [Vec::new(), Vec::new()];
+        for (found, user_id) in found.iter_mut().zip(alike) {
+            found.extend(store.sessions_of(user_id, T0).await.unwrap().iter().map(|session| session.session_id.0[0]));
+            assert_eq!(store.count_sessions(user_id, T0).await.unwrap(), found.len() as u64);
+        }
+        found
+    };
+    assert_eq!(listed().await, [[10, 11], [20, 21]]);
+    store.end_other_sessions(one, session_id(10), EndedWhy::EndedByUser, KEEP, T0).await.unwrap();
+    store.set_roles(one, &Roles::admin(), KEEP, T0).await.unwrap();
+    assert_eq!(listed().await, [vec![10], vec![20, 21]]);
+    assert_eq!(store.session(session_id(20)).await.unwrap().unwrap().session.epoch_at_issue, 0);
+    store.end_all_sessions(other, EndedWhy::EndedByUser, KEEP, T0).await.unwrap();
+    assert_eq!(listed().await, [vec![10], vec![]]);
 }
 
 #[tokio::test]

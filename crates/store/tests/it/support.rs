@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use domain::revocation::Revocation;
 use domain::session::Timeouts;
-use domain::{Account, EndedWhy, GrantId, PasswordHash, Roles, SecretHash, SessionId, Span, UnixMillis, UserId};
+use domain::{Account, CookieHash, EndedWhy, GrantId, PasswordHash, Roles, SessionId, Span, UnixMillis, UserId};
 use store::{
     Database, Error, Live, NewGrant, NewSession, NewUser, OpenError, Options, Position, Receipt, Revoked,
     RotateRequest, Store,
@@ -24,7 +24,8 @@ pub(crate) struct TestStore {
     place: Place,
 }
 
-enum Place {
+/// Where a store is, or is to be.
+pub(crate) enum Place {
     File(TempDir),
     Schema(Schema),
 }
@@ -46,8 +47,7 @@ impl TestStore {
 
     /// A store on what another program has made with these statements.
     pub(crate) fn after(is_on_server: bool, sql: &str) -> Self {
-        let place = if is_on_server { Place::Schema(Schema::new()) } else { Place::File(tempfile::tempdir().unwrap()) };
-        place.execute(sql);
+        let place = Place::with(is_on_server, sql);
         Self { store: open(&place.options()).unwrap(), place }
     }
 
@@ -96,10 +96,7 @@ impl TestStore {
 
     /// A count, as another program sees it.
     pub(crate) fn count(&self, sql: &str) -> i64 {
-        match &self.place {
-            Place::File(_) => self.outside().query_row(sql, [], |row| row.get(0)).unwrap(),
-            Place::Schema(schema) => schema.psql(sql).parse().unwrap(),
-        }
+        self.place.count(sql)
     }
 
     pub(crate) async fn user(&self, n: u8) -> Account {
@@ -127,19 +124,52 @@ impl TestStore {
 }
 
 impl Place {
+    /// What another program has made with these statements.
+    pub(crate) fn with(is_on_server: bool, sql: &str) -> Self {
+        let place = if is_on_server { Self::Schema(Schema::new()) } else { Self::File(tempfile::tempdir().unwrap()) };
+        place.execute(sql);
+        place
+    }
+
+    /// A count, as another program sees it.
+    pub(crate) fn count(&self, sql: &str) -> i64 {
+        match self {
+            Self::File(_) => {
+                rusqlite::Connection::open(self.path()).unwrap().query_row(sql, [], |row| row.get(0)).unwrap()
+            }
+            Self::Schema(schema) => schema.psql(sql).parse().unwrap(),
+        }
+    }
+
+    /// Whether the database refuses a change because its installation is on the way.
+    pub(crate) fn is_closed_to(&self, sql: &str) -> bool {
+        match self {
+            Self::File(_) => {
+                let outcome = rusqlite::Connection::open(self.path()).unwrap().execute_batch(sql);
+                outcome.is_err_and(|error| error.to_string().starts_with("closed: "))
+            }
+            Self::Schema(schema) => {
+                let ask = format!(
+                    "create or replace function refused() returns int language plpgsql as $$ begin {sql}; return 0;
+                    exception when sqlstate 'WW001' then return 1; end $$; select refused()"
+                );
+                schema.psql(&ask).ends_with('1')
+            }
+        }
+    }
     fn path(&self) -> PathBuf {
         let Self::File(folder) = self else { panic!("this store is no file") };
         folder.path().join("watchword.db")
     }
 
-    fn execute(&self, sql: &str) {
+    pub(crate) fn execute(&self, sql: &str) {
         match self {
             Self::File(_) => rusqlite::Connection::open(self.path()).unwrap().execute_batch(sql).unwrap(),
             Self::Schema(schema) => drop(schema.psql(sql)),
         }
     }
 
-    fn options(&self) -> Options {
+    pub(crate) fn options(&self) -> Options {
         match self {
             Self::File(folder) => Options::file(folder.path().join("watchword.db")),
             Self::Schema(schema) => Options::new(Database::Server(Box::new(schema.url().parse().unwrap()))),
@@ -186,7 +216,7 @@ pub(crate) fn new_session(user: u8, session: u8) -> NewSession {
     NewSession {
         session_id: session_id(session),
         user_id: user_id(user),
-        cookie_hash: Some(SecretHash([session; 32])),
+        cookie_hash: Some(CookieHash([session; 16])),
         now: T0,
         timeouts: TIMEOUTS,
         amr: vec!["pwd".into(), "otp".into()],

@@ -74,10 +74,10 @@ async fn a_session_of_a_version_that_does_not_know_when_to_sweep_it_is_swept_lik
     let store = super::store();
     store.user(1).await;
     store.session_of(1, 1).await;
-    store.execute("update sessions set sweep_at = 0");
+    store.execute("update sessions set sweep_minute = 0");
     assert_eq!(store.sweep(T0, Span::days(30)).await.unwrap().standing, 1);
     assert_eq!(store.sweep(T0, Span::days(30)).await.unwrap().standing, 0);
-    store.execute("update sessions set sweep_at = 0");
+    store.execute("update sessions set sweep_minute = 0");
     let swept = store.sweep(T0 + TIMEOUTS.idle + SEEN_INTERVAL, Span::days(30)).await.unwrap();
     assert_eq!(revoked(&swept.expired), [Revoked::Session(session_id(1))]);
 }

@@ -1,10 +1,11 @@
 //! What is not moved, and moves that were broken off or given up.
 
 use domain::Span;
-use store::{Database, OpenError, Transfer, TransferError, reopen};
+use store::{Database, OpenError, Store, Transfer, TransferError, reopen};
 
-use crate::support::{T0, TestStore, refresh};
+use crate::support::{Place, T0, TestStore, refresh};
 use crate::transfer::{directions, furnish, open, quiet, refusal, transfer};
+use crate::upgrading::Earlier;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_target_with_data_is_refused_and_both_stay_as_they_were() {
@@ -135,5 +136,58 @@ async fn what_is_itself_on_the_way_is_neither_source_nor_target_of_another_move(
         assert!(matches!(into_the_source, TransferError::Leaving { .. }), "{into_the_source}");
         other.raise_clock_floor(T0 + Span(1)).await.unwrap();
         quiet(&transfer(&source, &target)).unwrap();
+    }
+}
+
+/// How the version of migration 9 closed a table, and the same on PostgreSQL.
+const CLOSED: [&str; 2] = [
+    "create trigger if not exists closed_TABLE_update before update on TABLE begin
+    select raise(abort, 'closed: this Watchword installation is being moved'); end;",
+    "create or replace function refuse_while_moving() returns trigger language plpgsql as $refuse$ begin
+        raise exception 'closed: this Watchword installation is being moved' using errcode = 'WW001';
+    end $refuse$;
+    create or replace trigger closed before insert or update or delete or truncate on TABLE for each statement
+    execute function refuse_while_moving();",
+];
+
+#[tokio::test]
+async fn a_database_that_an_earlier_version_has_closed_stays_closed_when_this_one_has_opened_it() {
+    for (is_on_server, state) in [(false, "leaving"), (false, "left"), (true, "leaving"), (true, "left")] {
+        let earlier = Earlier::on(is_on_server);
+        let mut sql = earlier.made(9) + &earlier.user() + &earlier.login(1);
+        for table in ["users", "sessions", "grants"] {
+            sql += &CLOSED[usize::from(is_on_server)].replace("TABLE", table);
+        }
+        let id = (earlier.bytes)(&[1; 16]);
+        let place =
+            Place::with(is_on_server, &format!("{sql} insert into transfers values (1, {id}, '{state}', 'there')"));
+        let changes =
+            ["update users set epoch = 1", "update sessions set seen_at = 1", "update grants set rotation = 1"];
+        assert!(changes.iter().all(|change| place.is_closed_to(change)));
+        let refusal = Store::open(&place.options()).map(drop).unwrap_err();
+        assert!(matches!(refusal, OpenError::Leaving { .. } | OpenError::Left { .. }), "{refusal}");
+        assert_eq!(place.count("select max(number) from migrations where number < 11"), 10);
+        for change in changes {
+            assert!(place.is_closed_to(change), "{state}: {change}");
+        }
+        reopen(&place.options().database, true).unwrap();
+        assert!(changes.iter().all(|change| !place.is_closed_to(change)), "{state}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_source_of_an_earlier_version_is_left_to_its_servers() {
+    let nowhere = || Database::Server(Box::new("postgres://u:hunter2@127.0.0.1:1/d".parse().unwrap()));
+    for is_on_server in [false, true] {
+        let earlier = Earlier::on(is_on_server);
+        let source = Place::with(is_on_server, &(earlier.made(9) + &earlier.user()));
+        let target = TestStore::on_sqlite();
+        for to in [nowhere(), target.database()] {
+            let error = Transfer { from: source.options().database, to }.run([1; 16], &mut |_| {}).unwrap_err();
+            assert!(matches!(error, TransferError::Open(OpenError::Behind { found: 9, .. })), "{error}");
+            assert_eq!(source.count("select max(number) from migrations"), 9);
+        }
+        Store::open(&source.options()).unwrap().close().await;
+        Transfer { from: source.options().database, to: target.database() }.run([1; 16], &mut |_| {}).unwrap();
     }
 }

@@ -10,9 +10,9 @@ use crate::support::{TestStore, session_id};
 const MANY: &str = "pragma foreign_keys = off;
     with recursive n (n) as (select 1 union all select n + 1 from n where n < 100000)
     insert into users select printf('%016d', n), 'user-' || n, null, '$argon2id$', 'user', 0, 1, null from n;
-    insert into sessions select cast(user_id as blob), user_id, randomblob(32), 1, 1, 1, 1, 1, 'pwd',
-        'Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0', '192.0.2.1', 0, 1,
-        case when rowid_of.n % 10 = 0 then 1 end, case when rowid_of.n % 10 = 0 then 'logged_out' end, 0
+    insert into sessions select 1, 1, 1, 1, 0, null, case when rowid_of.n % 10 = 0 then 1 end, 1, 0, cast(user_id as blob), user_id,
+        randomblob(16), x'c0000201', 'pwd', 'Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0',
+        case when rowid_of.n % 10 = 0 then 'logged_out' end
         from users join (select cast(substr(username, 6) as integer) as n, user_id as id from users) as rowid_of on id = user_id;
     insert into grants select user_id, user_id, 'first-party', 'openid', 3, 1 from users;
     insert into revocations (kind, key, value, keep_until) select 'session', session_id, 0, 1 from sessions

@@ -1,42 +1,62 @@
-//! Upgrading: what an earlier version has stored is found in order, and what it goes on to say is understood.
+//! Upgrading: what an earlier version has stored is found in order. What it goes on to say is in [`crate::beside`].
 
 use aws_lc_rs::digest::{SHA256, digest};
-use domain::{EndedWhy, Span};
-use store::{Position, Revoked, Rotated};
+use domain::{EndedWhy, UnixMillis};
+use store::{Database, Options, Revoked, Rotated, Store};
+use test_postgres::Schema;
+use tokio_postgres::NoTls;
 
-use crate::support::{KEEP, T0, TIMEOUTS, TestStore, refresh, session_id, user_id};
+use crate::support::{KEEP, T0, TestStore, refresh, session_id, user_id};
 
 /// What an earlier version did, in the words of one engine.
-struct Earlier {
+pub(crate) struct Earlier {
     /// How it began a database.
     begun: &'static str,
-    migrations: [&'static str; 2],
+    /// The name and text of each migration, the first one first.
+    migrations: [(&'static str, &'static str); 9],
     /// How bytes are written.
-    bytes: fn(&[u8]) -> String,
+    pub(crate) bytes: fn(&[u8]) -> String,
+}
+
+macro_rules! migrations {
+    ($engine:literal: $($number:literal $name:literal),*) => {
+        [$(($name, include_str!(concat!("../../migrations/", $engine, "/000", $number, "_", $name, ".sql")))),*]
+    };
+    ($engine:literal) => {
+        migrations!($engine: 1 "spine", 2 "keys", 3 "transfers", 4 "marks", 5 "sweep", 6 "verifiers", 7 "listeners", 8 "floors", 9 "weight")
+    };
 }
 
 const ON_SQLITE: Earlier = Earlier {
     begun: "pragma application_id = 1465140040;
         create table migrations (number integer not null primary key, name text not null, checksum blob not null) strict;",
-    migrations: [
-        include_str!("../../migrations/sqlite/0001_spine.sql"),
-        include_str!("../../migrations/sqlite/0002_keys.sql"),
-    ],
+    migrations: migrations!("sqlite"),
     bytes: |bytes| format!("x'{}'", hex(bytes)),
 };
 
 const ON_POSTGRES: Earlier = Earlier {
     begun: "create table migrations (number bigint not null primary key, name text not null, checksum bytea not null);",
-    migrations: [
-        include_str!("../../migrations/postgres/0001_spine.sql"),
-        include_str!("../../migrations/postgres/0002_keys.sql"),
-    ],
+    migrations: migrations!("postgres"),
     bytes: |bytes| format!("decode('{}', 'hex')", hex(bytes)),
 };
 
 impl Earlier {
+    pub(crate) fn on(is_on_server: bool) -> Self {
+        if is_on_server { ON_POSTGRES } else { ON_SQLITE }
+    }
+
+    /// An empty database, as the version made it whose last migration has this number.
+    pub(crate) fn made(&self, last: usize) -> String {
+        let mut sql = vec![self.begun.to_owned()];
+        for (number, (name, text)) in (1..).zip(&self.migrations[..last]) {
+            let checksum = (self.bytes)(digest(&SHA256, text.as_bytes()).as_ref());
+            sql.push(format!("{text}; insert into migrations values ({number}, '{name}', {checksum});"));
+        }
+        sql.join("\n")
+    }
+
     /// What the version of migration 2 wrote when user 1 had logged in as session `n`. Frozen: it is as it was.
-    fn login(&self, n: u8) -> String {
+    pub(crate) fn login(&self, n: u8) -> String {
         let (id, user, cookie) = ((self.bytes)(&[n; 16]), (self.bytes)(&[1; 16]), (self.bytes)(&[n; 32]));
         let (at, idle, end) = (T0.0, T0.0 + 86_460_000, T0.0 + 1_209_600_000);
         format!(
@@ -49,17 +69,7 @@ impl Earlier {
         )
     }
 
-    /// What it wrote at a refresh, at a use, and at a logout.
-    fn refresh(&self, n: u8) -> String {
-        let id = (self.bytes)(&[n; 16]);
-        format!(
-            "update grants set rotation = 1, rotated_at = {at} where grant_id = {id} and rotation = 0;
-            update sessions set seen_at = {at}, idle_expires_at = {at} + 86460000, max_access_exp = {at} + 600000
-            where session_id = {id};",
-            at = T0.0 + 1000,
-        )
-    }
-
+    /// What it wrote at a logout.
     fn logout(&self, n: u8) -> String {
         let id = (self.bytes)(&[n; 16]);
         format!(
@@ -70,7 +80,7 @@ impl Earlier {
         )
     }
 
-    fn user(&self) -> String {
+    pub(crate) fn user(&self) -> String {
         format!(
             "insert into users (user_id, username, email, password_hash, roles, epoch, created_at)
             values ({}, 'user-001', 'user-001@example.org', '$argon2id$of-1', 'user', 0, {});
@@ -81,12 +91,6 @@ impl Earlier {
     }
 }
 
-/// What it wrote at a sweep.
-const SWEEP: &str = "update sessions set ended_at = 1800090000000, ended_why = 'expired'
-    where ended_at is null and idle_expires_at <= 1800090000000 and session_id in
-    (select session_id from sessions where ended_at is null and idle_expires_at <= 1800090000000
-    order by idle_expires_at limit 1000);";
-
 /// An installation as the version of migration 2 left it: two sessions, of which the second has ended.
 fn left_behind(is_on_server: bool) -> (TestStore, Earlier) {
     left_behind_after(is_on_server, "")
@@ -94,12 +98,8 @@ fn left_behind(is_on_server: bool) -> (TestStore, Earlier) {
 
 /// The same after one more statement.
 fn left_behind_after(is_on_server: bool, last: &str) -> (TestStore, Earlier) {
-    let earlier = if is_on_server { ON_POSTGRES } else { ON_SQLITE };
-    let mut sql = vec![earlier.begun.to_owned()];
-    for ((number, name), text) in (1..).zip(["spine", "keys"]).zip(earlier.migrations) {
-        let checksum = (earlier.bytes)(digest(&SHA256, text.as_bytes()).as_ref());
-        sql.push(format!("{text}; insert into migrations values ({number}, '{name}', {checksum});"));
-    }
+    let earlier = Earlier::on(is_on_server);
+    let mut sql = vec![earlier.made(2)];
     sql.extend([earlier.user(), earlier.login(1), earlier.login(2), earlier.logout(2), last.to_owned()]);
     let sql = sql.join("\n");
     (TestStore::after(is_on_server, &sql), earlier)
@@ -124,29 +124,88 @@ async fn what_an_earlier_version_has_stored_is_found_in_order() {
     }
 }
 
+/// What is said of a session before its row became lighter: when it was authenticated, from where, and when its last access token expires.
+const BEFORE: [(i64, &str, i64); 4] =
+    [(0, "192.0.2.7", 600_001), (0, "2001:db8::7", 600_000), (5, "::ffff:192.0.2.7", -T0.0), (6, "0.0.0.0", 600_000)];
+
 #[tokio::test]
-async fn an_earlier_version_goes_on_beside_this_one_while_nodes_are_replaced_one_by_one() {
+async fn sessions_of_before_their_rows_became_lighter_say_what_they_said_and_keep_their_grants() {
     for is_on_server in [false, true] {
-        let (store, earlier) = left_behind(is_on_server);
-        let position = store.revocations_since(&Position::default()).await.unwrap().position;
-        store.execute(&(earlier.login(3) + &earlier.login(4) + &earlier.refresh(3) + &earlier.logout(4)));
-        assert_eq!(store.count_sessions(user_id(1), T0).await.unwrap(), 2);
-        let news = store.revocations_since(&position).await.unwrap().revocations;
-        assert_eq!(news.into_iter().map(|entry| entry.revoked).collect::<Vec<_>>(), [Revoked::Session(session_id(4))]);
-        assert!(matches!(store.rotate(refresh(3, 1)).await.unwrap(), Rotated::Issued { repeated: false, .. }));
-        // And the other way round: what this version has opened, that one refreshes, ends and sweeps.
-        for session in [5, 6] {
-            store.session_of(1, session).await;
+        let earlier = Earlier::on(is_on_server);
+        let logins = (1..).zip(BEFORE).map(|(n, (at, ip, access))| {
+            let (id, own) = ((earlier.bytes)(&[n; 16]), i64::from(n) * 1_000);
+            let [at, access, seen, idle, end] = [at, access, own + 1, own + 86_000_002, own + 900_000_003].map(|span| T0.0 + span);
+            earlier.login(n)
+                + &format!(
+                    "update sessions set authenticated_at = {at}, ip = '{ip}', max_access_exp = {access}, seen_at = {seen},
+                    idle_expires_at = {idle}, expires_at = {end}, sweep_at = {T0} + {n} * 60000, epoch_at_issue = 40 + {n},
+                    amr = 'pwd otp-{n}', user_agent = 'browser {n}' where session_id = {id};",
+                    T0 = T0.0
+                )
+        });
+        let sql = earlier.made(9) + &earlier.user() + &logins.collect::<String>() + &earlier.logout(4);
+        let store = TestStore::after(is_on_server, &sql);
+        for (n, (at, ip, access)) in (1..).zip(BEFORE) {
+            let (session, own) = (store.session(session_id(n)).await.unwrap().unwrap().session, i64::from(n) * 1_000);
+            assert_eq!((session.session_id, session.user_id), (session_id(n), user_id(1)));
+            assert_eq!(
+                (session.created_at, session.authenticated_at.0, session.ip),
+                (T0, T0.0 + at, ip.parse().unwrap())
+            );
+            let deadlines =
+                [session.seen_at, session.idle_expires_at, session.expires_at].map(|moment| moment.0 - T0.0);
+            assert_eq!(deadlines, [own + 1, own + 86_000_002, own + 900_000_003]);
+            assert_eq!((session.epoch_at_issue, session.cookie_hash.unwrap().0), (40 + u64::from(n), [n; 16]));
+            assert_eq!(session.amr, ["pwd".to_owned(), format!("otp-{n}")]);
+            assert_eq!(session.user_agent, format!("browser {n}"));
+            let late = session.max_access_exp.0 - T0.0 - access;
+            assert!(session.max_access_exp.0 % 60_000 == 0 && (0..60_000).contains(&late), "{late}");
+            assert_eq!(session.ended, (n == 4).then_some((T0, EndedWhy::Logout)));
         }
-        store.execute(&(earlier.refresh(5) + &earlier.logout(6)));
-        assert!(matches!(store.rotate(refresh(5, 1)).await.unwrap(), Rotated::Issued { repeated: false, .. }));
-        assert_eq!(store.ended(6).await, Some(EndedWhy::Logout));
-        store.execute(SWEEP);
-        assert_eq!(store.ended(1).await, Some(EndedWhy::Expired));
-        let swept = store.sweep(T0 + TIMEOUTS.idle + Span::hours(2), Span::days(30)).await.unwrap();
-        assert!(swept.expired.revocations.is_empty(), "nothing was left to end");
+        let swept = "select count(*) from sessions where sweep_minute - 30000000 = (seen_at - 1800000000001) / 1000";
+        assert_eq!(store.count(swept), 4);
+        assert_eq!(store.count_sessions(user_id(1), T0).await.unwrap(), 3);
+        assert!(!goes_through(&store, "delete from users"), "a session is somebody's");
+        assert_eq!(store.count("select count(*) from grants"), 4);
+        store.execute("delete from sessions");
+        assert_eq!(store.count("select count(*) from grants"), 0, "they go with their sessions");
+        store.execute("delete from users");
         store.close().await;
     }
+}
+
+/// Whether the tables allow this change.
+fn goes_through(store: &TestStore, change: &str) -> bool {
+    if store.is_on_server() {
+        let ask = format!(
+            "create function goes() returns int language plpgsql as $$ begin {change}; return 1;
+            exception when foreign_key_violation then return 0; end $$; select goes()"
+        );
+        return store.schema().psql(&ask).ends_with('1');
+    }
+    let outside = store.outside();
+    outside.execute_batch("pragma foreign_keys = on").unwrap();
+    outside.execute_batch(change).is_ok()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_that_meets_the_migration_in_the_middle_goes_through_and_so_does_the_migration() {
+    let (earlier, schema) = (Earlier::on(true), Schema::new());
+    schema.psql(&(earlier.made(9) + &earlier.user() + &earlier.login(1)));
+    let (client, connection) = tokio_postgres::connect(&schema.url(), NoTls).await.unwrap();
+    tokio::spawn(connection);
+    client.batch_execute("begin; update grants set rotation = rotation").await.unwrap();
+    let options = Options::new(Database::Server(Box::new(schema.url().parse().unwrap())));
+    let opening = tokio::task::spawn_blocking(move || Store::open(&options));
+    let waiting = "select count(*) from pg_locks where not granted and relation = 'grants'::regclass";
+    while schema.psql(waiting) == "0" {
+        assert!(!opening.is_finished(), "it waits for the grants, and holds the sessions");
+    }
+    client.batch_execute("update sessions set seen_at = seen_at + 1; commit").await.unwrap();
+    let store = opening.await.unwrap().unwrap();
+    assert_eq!(store.session(session_id(1)).await.unwrap().unwrap().session.seen_at, UnixMillis(T0.0 + 1));
+    assert!(matches!(store.rotate(refresh(1, 0)).await.unwrap(), Rotated::Issued { repeated: false, .. }));
+    store.close().await;
 }
 
 #[tokio::test]
