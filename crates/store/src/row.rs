@@ -1,4 +1,4 @@
-//! The row of a session: in which form its columns hold what a [`Session`] says. Nothing else knows.
+//! The row of a session: in which form its columns hold what a [`Session`] says.
 
 use std::net::IpAddr;
 

@@ -3,16 +3,20 @@
 -- contract: the version before finds neither the old columns nor their old forms. What it says of others goes on.
 
 -- Who changes sessions now is waited for, and then waits. Where one that has the one table waits for another, it is this that gives up
--- after half a second, lets it pass and begins again, for five minutes.
+-- after half a second, lets it pass and begins again, for five minutes. PostgreSQL sends an autovacuum away for whoever has waited for it
+-- longer than deadlock_timeout: so every fifth time it waits for so long.
 do $$
 declare
     patience text := current_setting('lock_timeout');
     deadline timestamptz := clock_timestamp() + interval '5 minutes';
+    longer interval := current_setting('deadlock_timeout')::interval + interval '1 second';
+    round integer := 0;
 begin
     loop
+        round := round + 1;
         begin
-            set local lock_timeout = '500ms';
-            lock table users in share row exclusive mode;
+            perform set_config('lock_timeout', case when round % 5 = 0 then extract(epoch from longer) * 1000 else 500 end::integer::text, true);
+            lock table users in access exclusive mode;
             lock table sessions in access exclusive mode;
             lock table grants in access exclusive mode;
             exit;
@@ -63,12 +67,17 @@ select created_at, seen_at, idle_expires_at, expires_at, epoch_at_issue, nullif(
     substr(inet_send(ip::inet), 5), amr, user_agent, ended_why
 from sessions_before order by session_id;
 
--- Whose it was and who might use it stays so, whoever runs this.
+-- Whose it was and who might use it stays so, whoever runs this, and whatever new tables are given to somebody by default.
 do $$
 declare
     given record;
 begin
     execute format('alter table sessions owner to %I', (select pg_get_userbyid(relowner) from pg_class where oid = 'sessions_before'::regclass));
+    for given in
+        select distinct a.grantee from pg_class c, aclexplode(c.relacl) a where c.oid = 'sessions'::regclass and a.grantee <> c.relowner
+    loop
+        execute format('revoke all on sessions from %s', case when given.grantee = 0 then 'public' else quote_ident(pg_get_userbyid(given.grantee)) end);
+    end loop;
     for given in
         select a.* from pg_class c, aclexplode(c.relacl) a where c.oid = 'sessions_before'::regclass and a.grantee <> c.relowner
     loop

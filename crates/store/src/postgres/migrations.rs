@@ -50,12 +50,11 @@ async fn migrate(client: &Client, database: &str) -> Result<(), OpenError> {
     if missing(client, database).await?.is_empty() {
         return Ok(());
     }
-    // Making an index may take long; waiting for the node that makes it, too.
-    client
-        .batch_execute("begin; set local statement_timeout = 0; set local lock_timeout = '5min'")
-        .await
-        .map_err(failed)?;
+    // Making an index may take long; waiting for the node that makes it, longer.
+    let begin = "begin; set local statement_timeout = 0; set local lock_timeout = '15min'";
+    client.batch_execute(begin).await.map_err(failed)?;
     client.query_typed(LOCK, &[(&LOCKS, tokio_postgres::types::Type::INT8)]).await.map_err(failed)?;
+    client.batch_execute("set local lock_timeout = '5min'").await.map_err(failed)?;
     for migration in missing(client, database).await? {
         apply(client, migration).await.map_err(failed)?;
     }

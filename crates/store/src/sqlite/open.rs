@@ -25,14 +25,7 @@ pub(super) fn open_for_writing(path: &Path, busy: Duration) -> Result<Connection
     if path.is_dir() {
         return Err(OpenError::NotADatabase(path.to_owned()));
     }
-    let writing = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let mut connection = connect(path, writing, busy).map_err(failed)?;
-    if connection.is_readonly("main").map_err(failed)? {
-        return Err(OpenError::NotWritable(path.to_owned()));
-    }
-    if !is_ours(&connection).map_err(failed)? {
-        return Err(OpenError::NotADatabase(path.to_owned()));
-    }
+    let mut connection = connect_to_ours(path, busy)?;
     connection.pragma_update_and_check(None, "journal_mode", "wal", |_| Ok(())).map_err(failed)?;
     migrate(&mut connection, path)?;
     Ok(connection)
@@ -40,14 +33,23 @@ pub(super) fn open_for_writing(path: &Path, busy: Duration) -> Result<Connection
 
 /// A connection to a database that some server has made. Nothing is made here.
 pub(super) fn open_as_it_is(path: &Path, busy: Duration) -> Result<Connection, OpenError> {
-    let failed = |error| OpenError::of(path, error);
     let _alone = lock_folder(path).map_err(|error| refused(path, error))?;
+    let connection = connect_to_ours(path, busy)?;
+    schema(&connection, path)?.usable(|| path.display().to_string())?;
+    Ok(connection)
+}
+
+/// A connection that may write, to a database that is Watchword's or empty.
+fn connect_to_ours(path: &Path, busy: Duration) -> Result<Connection, OpenError> {
+    let failed = |error| OpenError::of(path, error);
     let writing = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = connect(path, writing, busy).map_err(failed)?;
+    if connection.is_readonly("main").map_err(failed)? {
+        return Err(OpenError::NotWritable(path.to_owned()));
+    }
     if !is_ours(&connection).map_err(failed)? {
         return Err(OpenError::NotADatabase(path.to_owned()));
     }
-    schema(&connection, path)?.usable(|| path.display().to_string())?;
     Ok(connection)
 }
 

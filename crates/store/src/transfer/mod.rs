@@ -133,14 +133,15 @@ impl Transfer {
 }
 
 /// Opens a database again that was closed in order to move its installation. One that was moved for good is opened only
-/// if `danger_although_moved`: whatever was logged out at its new place is logged in again here. Blocks this thread.
+/// if `danger_although_moved`: whatever was logged out at its new place is logged in again here. It must be of this version: a server of an
+/// earlier one may run on it. Blocks this thread.
 pub fn reopen(database: &Database, danger_although_moved: bool) -> Result<(), TransferError> {
     apart(async || {
         let at = shown(database);
         if matches!(database, Database::File(path) if !path.exists()) {
             return Err(TransferError::NoSource(at));
         }
-        let side = Side::open(database).await?;
+        let side = Side::open_as_it_is(database).await?;
         let record = state::read(side.sql()).await.map_err(doing(&at, "reading its state"))?;
         match record {
             Some(Record { state: State::Left, place, .. }) if !danger_although_moved => {

@@ -185,6 +185,8 @@ async fn a_source_of_an_earlier_version_is_left_to_its_servers() {
         for to in [nowhere(), target.database()] {
             let error = Transfer { from: source.options().database, to }.run([1; 16], &mut |_| {}).unwrap_err();
             assert!(matches!(error, TransferError::Open(OpenError::Behind { found: 9, .. })), "{error}");
+            let error = reopen(&source.options().database, true).unwrap_err();
+            assert!(matches!(error, TransferError::Open(OpenError::Behind { found: 9, .. })), "{error}");
             assert_eq!(source.count("select max(number) from migrations"), 9);
         }
         Store::open(&source.options()).unwrap().close().await;

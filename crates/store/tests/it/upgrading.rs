@@ -188,24 +188,29 @@ fn goes_through(store: &TestStore, change: &str) -> bool {
     outside.execute_batch(change).is_ok()
 }
 
+/// What others have begun when the migration comes, and which table it has to wait for.
+const MET: [[&str; 2]; 2] = [["update grants set rotation = rotation", "grants"], ["select from users", "users"]];
+
 #[tokio::test(flavor = "multi_thread")]
-async fn a_change_that_meets_the_migration_in_the_middle_goes_through_and_so_does_the_migration() {
-    let (earlier, schema) = (Earlier::on(true), Schema::new());
-    schema.psql(&(earlier.made(9) + &earlier.user() + &earlier.login(1)));
-    let (client, connection) = tokio_postgres::connect(&schema.url(), NoTls).await.unwrap();
-    tokio::spawn(connection);
-    client.batch_execute("begin; update grants set rotation = rotation").await.unwrap();
-    let options = Options::new(Database::Server(Box::new(schema.url().parse().unwrap())));
-    let opening = tokio::task::spawn_blocking(move || Store::open(&options));
-    let waiting = "select count(*) from pg_locks where not granted and relation = 'grants'::regclass";
-    while schema.psql(waiting) == "0" {
-        assert!(!opening.is_finished(), "it waits for the grants, and holds the sessions");
+async fn whoever_meets_the_migration_in_the_middle_goes_through_and_so_does_the_migration() {
+    for [begun, table] in MET {
+        let (earlier, schema) = (Earlier::on(true), Schema::new());
+        schema.psql(&(earlier.made(9) + &earlier.user() + &earlier.login(1)));
+        let (client, connection) = tokio_postgres::connect(&schema.url(), NoTls).await.unwrap();
+        tokio::spawn(connection);
+        client.batch_execute(&format!("begin; {begun}")).await.unwrap();
+        let options = Options::new(Database::Server(Box::new(schema.url().parse().unwrap())));
+        let opening = tokio::task::spawn_blocking(move || Store::open(&options));
+        let waiting = format!("select count(*) from pg_locks where not granted and relation = '{table}'::regclass");
+        while schema.psql(&waiting) == "0" {
+            assert!(!opening.is_finished(), "it waits for {table}");
+        }
+        client.batch_execute("update sessions set seen_at = seen_at + 1; commit").await.unwrap();
+        let store = opening.await.unwrap().unwrap();
+        assert_eq!(store.session(session_id(1)).await.unwrap().unwrap().session.seen_at, UnixMillis(T0.0 + 1));
+        assert!(matches!(store.rotate(refresh(1, 0)).await.unwrap(), Rotated::Issued { repeated: false, .. }));
+        store.close().await;
     }
-    client.batch_execute("update sessions set seen_at = seen_at + 1; commit").await.unwrap();
-    let store = opening.await.unwrap().unwrap();
-    assert_eq!(store.session(session_id(1)).await.unwrap().unwrap().session.seen_at, UnixMillis(T0.0 + 1));
-    assert!(matches!(store.rotate(refresh(1, 0)).await.unwrap(), Rotated::Issued { repeated: false, .. }));
-    store.close().await;
 }
 
 #[tokio::test]
