@@ -58,6 +58,7 @@ async fn against_bare(place: &Place) {
     println!("\n{}: per second, and of what the engine alone does with the same statements", place.name());
     println!("{:<10} {:>8} {:>10} {:>10} {:>7}", "", "callers", "store", "bare", "ratio");
     let mut ours = ours::Ours::on(place).await;
+    place.settle();
     let mut bare = place.bare().await;
     for what in [What::Login, What::Refresh, What::Read] {
         for callers in [1, 8, 24] {

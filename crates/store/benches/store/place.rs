@@ -56,6 +56,13 @@ impl Place {
         Store::open(&options).unwrap()
     }
 
+    /// Has the planner look at the tables, as autovacuum does within a minute of their being filled.
+    pub fn settle(&self) {
+        if let Self::Server(cluster) = self {
+            cluster.psql("postgres", "", "vacuum analyze");
+        }
+    }
+
     /// The engine alone, on what a store has made.
     pub async fn bare(&self) -> Bare {
         match self {

@@ -34,6 +34,12 @@ pub(super) async fn fill(
     vacant(target, id, from).await?;
     copy(source, target, watch).await?;
     let tables = compare(source, target, watch).await?;
+    // Otherwise the first servers would plan for tables that the planner has not looked at. What is empty it had better believe to fill.
+    let filled: Vec<&str> = tables.iter().filter(|table| table.rows > 0).map(|table| table.table).collect();
+    if matches!(target.sql(), Sql::Postgres(_)) && !filled.is_empty() {
+        let look = format!("analyze {}", filled.join(", "));
+        target.batch(&look).await.map_err(doing(to, "counting its rows"))?;
+    }
     let arrived = state::advance(target.sql(), id, State::Arriving, State::Arrived).await;
     if !arrived.map_err(doing(to, "marking it"))? {
         return Err(TransferError::Busy(to.clone()));

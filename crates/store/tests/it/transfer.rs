@@ -126,6 +126,13 @@ async fn an_installation_moves_whole_in_either_direction_and_goes_on_there() {
         let listeners = [&source, &target].map(|store| store.count("select count(*) from listeners"));
         assert_eq!(listeners, [1, 0], "who listened here asks there by itself");
 
+        if target.is_on_server() {
+            let unseen =
+                "select count(*) from pg_class where relname in ('users', 'sessions', 'grants') and reltuples < 1
+                and relnamespace = current_schema()::regnamespace";
+            assert_eq!(target.count(unseen), 0, "the planner knows what has arrived");
+        }
+
         let there = open(target.database()).unwrap();
         let entries = there.revocations_since(&Position::default()).await.unwrap().revocations;
         assert_eq!((there.accounts(None, 100).await.unwrap().len(), entries, there.master().await.unwrap()), before);
