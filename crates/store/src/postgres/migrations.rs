@@ -1,6 +1,9 @@
 //! Opening the database: what is wrong with the server or the schema is said here, and what is missing is made.
 
+use std::time::{Duration, Instant};
+
 use aws_lc_rs::digest::{SHA256, digest};
+use tokio::time::interval;
 use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
 
@@ -18,7 +21,7 @@ use crate::transfer::{MUST_BE_CLOSED, close_postgres};
 /// and find nothing left to do.
 pub(super) async fn open(connector: &Connector, opening: Opening) -> Result<Session, OpenError> {
     let database = connector.shown.as_str();
-    let session = connector.connect().await.map_err(|refusal| refused(database, refusal))?;
+    let session = once_it_is_up(connector).await.map_err(|refusal| refused(database, refusal))?;
     if opening.makes {
         migrate(session.client(), database).await?;
     } else {
@@ -33,6 +36,26 @@ pub(super) async fn open(connector: &Connector, opening: Opening) -> Result<Sess
     connector.history.open();
     Ok(session)
 }
+
+/// A connection; where the server says that it is about to be there, as when a machine has just been switched on, it is waited for.
+async fn once_it_is_up(connector: &Connector) -> Result<Session, Refusal> {
+    let (began, mut ticks) = (Instant::now(), interval(AGAIN));
+    loop {
+        ticks.tick().await;
+        let outcome = connector.connect().await;
+        let Err(Refusal::Said(error)) = &outcome else { return outcome };
+        if error.code() != Some(&SqlState::CANNOT_CONNECT_NOW) || began.elapsed() > COMING_UP {
+            return outcome;
+        }
+        tracing::info!("PostgreSQL is coming up: {}", reason(error));
+    }
+}
+
+/// How long a server that is coming up is waited for.
+const COMING_UP: Duration = Duration::from_secs(30);
+
+/// How often it is asked.
+const AGAIN: Duration = Duration::from_secs(1);
 
 /// How far the schema is. Changes nothing.
 pub(super) async fn schema(client: &Client, database: &str) -> Result<Schema, OpenError> {

@@ -109,6 +109,25 @@ async fn who_could_use_the_tables_of_the_version_before_can_use_those_of_this_on
 }
 
 #[test]
+fn a_server_that_is_coming_up_is_waited_for() {
+    let cluster = Cluster::start(&["listen_addresses = ''"]);
+    cluster.control(&["stop"]);
+    // It comes up, but not to the end.
+    std::fs::write(cluster.place().join("data/standby.signal"), "").unwrap();
+    cluster.control(&["start", "-o", "-c hot_standby=off"]);
+    let url = cluster.url("postgres");
+    std::thread::scope(|scope| {
+        let opening = scope.spawn(|| open(&url));
+        let log = || std::fs::read_to_string(cluster.place().join("log")).unwrap();
+        while !log().contains("not accepting connections") {
+            assert!(!opening.is_finished(), "{}", log());
+        }
+        cluster.control(&["promote"]);
+        opening.join().unwrap().unwrap();
+    });
+}
+
+#[test]
 fn a_server_that_is_not_there_or_does_not_encrypt_is_named() {
     // No test is given the first of all ports.
     for nobody in ["postgres://ww:hunter2@127.0.0.1:1/ww", "postgres://ww:hunter2@%2Fmissing/ww"] {
