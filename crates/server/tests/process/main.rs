@@ -4,6 +4,7 @@
 mod support;
 
 mod backup;
+mod backup_killed;
 mod clocks;
 mod commands;
 mod compare;
